@@ -1,0 +1,50 @@
+//! What a payment is and what may become of it: types and the transition function, with no I/O, no clock and no async.
+
+mod bill;
+mod finding;
+mod fold;
+mod ids;
+mod instruction;
+mod method;
+mod money;
+mod payment;
+mod people;
+mod schedule;
+mod secret;
+mod state;
+mod wib;
+
+pub use bill::{BillStatus, Period};
+pub use finding::FindingKind;
+pub use fold::{Amount, Learned, Report, Ruling, fold};
+pub use ids::{BillId, FindingId, Invoice, JobId, MethodId, NotificationId, PaymentId, RoomId, TransactionId, UserId};
+pub use instruction::Instruction;
+pub use method::{Confirmation, Method};
+pub use money::Rupiah;
+pub use payment::{Payment, PublicStatus};
+pub use people::{Email, Role};
+pub use schedule::PollSchedule;
+pub use secret::Secret;
+pub use state::{Event, Failure, State, Step};
+pub use wib::{date_of, long_form, today};
+
+/// A point in time, in UTC.
+pub type Time = chrono::DateTime<chrono::Utc>;
+
+/// A value that came from outside and cannot be what it claims to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {why}: {value:?}")]
+pub struct Invalid {
+    /// The kind of value, for example `invoice`.
+    pub what: &'static str,
+    /// What is wrong with it.
+    pub why: &'static str,
+    /// The value itself.
+    pub value: String,
+}
+
+impl Invalid {
+    pub(crate) fn new(what: &'static str, why: &'static str, value: impl ToString) -> Self {
+        Self { what, why, value: value.to_string() }
+    }
+}

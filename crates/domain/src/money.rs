@@ -1,0 +1,102 @@
+//! Money: whole rupiah, never a fraction, never a float.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::Add;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Invalid;
+
+/// An amount of whole rupiah, from zero to [`Rupiah::MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct Rupiah(i64);
+
+impl Rupiah {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+    /// The most that is believed: one rupiah under a quadrillion, far above what any method of the gateway takes.
+    pub const MAX: Self = Self(999_999_999_999_999);
+
+    /// The amount as the gateway and the database write it.
+    #[must_use]
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for Rupiah {
+    type Error = Invalid;
+
+    fn try_from(value: i64) -> Result<Self, Invalid> {
+        if (0..=Self::MAX.0).contains(&value) {
+            Ok(Self(value))
+        } else {
+            Err(Invalid::new("amount", "is not between Rp0 and Rp999.999.999.999.999", value))
+        }
+    }
+}
+
+impl From<Rupiah> for i64 {
+    fn from(amount: Rupiah) -> Self {
+        amount.0
+    }
+}
+
+impl Add for Rupiah {
+    type Output = Self;
+
+    /// Adds, and stays at the largest amount where the sum would pass it.
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0).min(Self::MAX.0))
+    }
+}
+
+impl Sum for Rupiah {
+    fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
+        iter.fold(Self::ZERO, Add::add)
+    }
+}
+
+/// As people in Indonesia write it: `Rp1.250.000`.
+impl fmt::Display for Rupiah {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        f.write_str("Rp")?;
+        for (place, digit) in digits.chars().enumerate() {
+            if place > 0 && (digits.len() - place) % 3 == 0 {
+                f.write_str(".")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_read_thousands_with_dots() {
+        for (amount, text) in
+            [(0, "Rp0"), (999, "Rp999"), (1_000, "Rp1.000"), (1_250_000, "Rp1.250.000"), (12_345_678, "Rp12.345.678")]
+        {
+            assert_eq!(Rupiah::try_from(amount).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn there_is_no_negative_and_no_absurd_amount() {
+        assert!(Rupiah::try_from(-1).is_err());
+        assert!(Rupiah::try_from(i64::MAX).is_err());
+        assert!(serde_json::from_str::<Rupiah>("-5").is_err());
+        assert!(serde_json::from_str::<Rupiah>("1.5").is_err());
+    }
+
+    #[test]
+    fn a_sum_never_wraps() {
+        assert_eq!(Rupiah::MAX + Rupiah::MAX, Rupiah::MAX);
+    }
+}

@@ -1,0 +1,63 @@
+//! Jakarta time (WIB, UTC+7, no summer time), for what people read and for what a day or month is.
+
+use chrono::{Datelike as _, FixedOffset, NaiveDate, Timelike as _};
+
+use crate::{Period, Time};
+
+const MONTHS: [&str; 12] = [
+    "Januari",
+    "Februari",
+    "Maret",
+    "April",
+    "Mei",
+    "Juni",
+    "Juli",
+    "Agustus",
+    "September",
+    "Oktober",
+    "November",
+    "Desember",
+];
+
+/// `24 November 2026 pukul 10.00 WIB`.
+#[must_use]
+pub fn long_form(at: Time) -> String {
+    let local = at.with_timezone(&wib());
+    let month = MONTHS.iter().zip(1..).find(|(_, n)| *n == local.month()).map_or("", |(name, _)| name);
+    format!("{} {month} {} pukul {:02}.{:02} WIB", local.day(), local.year(), local.hour(), local.minute())
+}
+
+/// The day it is in Jakarta.
+#[must_use]
+pub fn date_of(at: Time) -> NaiveDate {
+    at.with_timezone(&wib()).date_naive()
+}
+
+/// The month it is in Jakarta; `None` outside the years that bills are made for.
+#[must_use]
+pub fn today(at: Time) -> Option<Period> {
+    let date = date_of(at);
+    Period::new(date.year(), date.month()).ok()
+}
+
+fn wib() -> FixedOffset {
+    // Seven hours east is in range for ever; UTC stands in only to keep this total.
+    FixedOffset::east_opt(7 * 3600).unwrap_or(chrono::offset::Offset::fix(&chrono::Utc))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_reads_as_in_the_contract() {
+        let at = "2026-11-24T03:00:00Z".parse().unwrap();
+        assert_eq!(long_form(at), "24 November 2026 pukul 10.00 WIB");
+    }
+
+    #[test]
+    fn the_month_begins_in_jakarta_not_in_greenwich() {
+        let at = "2026-11-30T18:00:00Z".parse().unwrap();
+        assert_eq!(today(at), Period::new(2026, 12).ok());
+    }
+}
