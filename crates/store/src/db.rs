@@ -1,0 +1,130 @@
+//! The database: SQLite in one file, or PostgreSQL.
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, PgPool, SqlitePool};
+
+use crate::{StoreError, read};
+
+static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
+
+/// Pools of connections to the books. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// One file. SQLite has one writer at a time; readers do not wait for it.
+    Sqlite {
+        /// The one connection that writes.
+        writer: SqlitePool,
+        /// Connections that read.
+        readers: SqlitePool,
+    },
+    /// A server.
+    Postgres(PgPool),
+}
+
+/// Limits of the pools.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Connections at most (PostgreSQL), or readers at most (SQLite).
+    pub connections: u32,
+    /// How long to wait for a free connection, or for SQLite's lock, before the database counts as unreachable.
+    pub wait: Duration,
+    /// What a single statement may take on PostgreSQL.
+    pub statement_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { connections: 10, wait: Duration::from_secs(3), statement_timeout: Duration::from_secs(10) }
+    }
+}
+
+/// Opens the database that `url` names; a SQLite file that is not there yet is made.
+///
+/// # Errors
+/// When the URL names no database, or the database does not answer within [`Options::wait`].
+pub async fn connect(url: &str, options: &Options) -> Result<Db, StoreError> {
+    if url.starts_with("sqlite:") {
+        connect_sqlite(url, options).await
+    } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        connect_postgres(url, options).await
+    } else {
+        let scheme = url.split(':').next().unwrap_or_default();
+        Err(StoreError::UnknownDatabase(format!("{scheme}:…")))
+    }
+}
+
+async fn connect_sqlite(url: &str, options: &Options) -> Result<Db, StoreError> {
+    let file = SqliteConnectOptions::from_str(url)?
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A commit that was answered is on the disk, also when the power fails.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(options.wait)
+        .disable_statement_logging();
+    let pool = || SqlitePoolOptions::new().acquire_timeout(options.wait);
+    let writer = pool().max_connections(1).connect_with(file.clone()).await?;
+    let readers =
+        pool().max_connections(options.connections.max(1)).connect_with(file.read_only(true)).await?;
+    Ok(Db::Sqlite { writer, readers })
+}
+
+async fn connect_postgres(url: &str, options: &Options) -> Result<Db, StoreError> {
+    let timeout_ms = options.statement_timeout.as_millis().to_string();
+    let server = PgConnectOptions::from_str(url)?
+        .application_name("kasir")
+        .options([("statement_timeout", timeout_ms.as_str())])
+        .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(options.connections.max(1))
+        .acquire_timeout(options.wait)
+        .connect_with(server)
+        .await?;
+    Ok(Db::Postgres(pool))
+}
+
+/// Brings the schema up to date. Safe to run by many at once, and when there is nothing to do.
+///
+/// # Errors
+/// When a migration fails, or the database was migrated by a newer Kasir.
+pub async fn migrate(db: &Db) -> Result<(), StoreError> {
+    match db {
+        Db::Sqlite { writer, .. } => SQLITE.run(writer).await?,
+        Db::Postgres(pool) => POSTGRES.run(pool).await?,
+    }
+    Ok(())
+}
+
+/// How many migrations the database still lacks.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn pending_migrations(db: &Db) -> Result<usize, StoreError> {
+    const SQL: &str = "SELECT count(*) FROM _sqlx_migrations WHERE success";
+    let known = match db {
+        Db::Sqlite { .. } => SQLITE.iter().count(),
+        Db::Postgres(_) => POSTGRES.iter().count(),
+    };
+    let applied: i64 = match read!(db, pool => sqlx::query_scalar(SQL).fetch_one(pool).await) {
+        Ok(count) => count,
+        // No table yet: nothing was applied.
+        Err(sqlx::Error::Database(_)) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(known.saturating_sub(usize::try_from(applied).unwrap_or_default()))
+}
+
+/// Asks the database for a sign of life.
+///
+/// # Errors
+/// When there is none.
+pub async fn ping(db: &Db) -> Result<(), StoreError> {
+    let _one: i32 = read!(db, pool => sqlx::query_scalar("SELECT 1").fetch_one(pool).await?);
+    Ok(())
+}

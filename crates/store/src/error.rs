@@ -1,0 +1,66 @@
+//! What can go wrong with the books.
+
+use domain::Invalid;
+
+/// A failure of the database, or of a row in it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached, or is too busy to answer in time. Trying again may help.
+    #[error("the database is not reachable: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// A row that does not parse. Somebody else wrote it, or a migration is missing.
+    #[error("{table} {id}: {cause}")]
+    Corrupt {
+        /// The table of the row.
+        table: &'static str,
+        /// The row.
+        id: i64,
+        /// What does not parse.
+        cause: Invalid,
+    },
+    /// The database refused.
+    #[error("the database refused: {0}")]
+    Database(#[source] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the schema could not be migrated: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// `DATABASE_URL` names no database that we know.
+    #[error("{0:?} is no database: use sqlite://FILE or postgres://USER@HOST/NAME")]
+    UnknownDatabase(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let passing = match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => true,
+            sqlx::Error::Database(refusal) => is_passing(refusal.code().as_deref().unwrap_or_default()),
+            _ => false,
+        };
+        if passing { Self::Unavailable(error) } else { Self::Database(error) }
+    }
+}
+
+impl StoreError {
+    pub(crate) fn corrupt(table: &'static str, id: i64) -> impl Fn(Invalid) -> Self {
+        move |cause| Self::Corrupt { table, id, cause }
+    }
+
+    /// True when trying again may help.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// Codes of trouble that passes: PostgreSQL's connection (08), resource (53), shutdown (57P) and serialisation classes
+/// (40), SQLite's BUSY (5), LOCKED (6), IOERR (10) and FULL (13) with their extended forms.
+fn is_passing(code: &str) -> bool {
+    if code.len() == 5 && !code.bytes().all(|b| b.is_ascii_digit() && code.starts_with('0')) {
+        return ["08", "53", "57P", "40"].iter().any(|class| code.starts_with(class));
+    }
+    code.parse::<u32>().is_ok_and(|number| matches!(number & 0xff, 5 | 6 | 10 | 13))
+}

@@ -1,0 +1,26 @@
+//! Every SQL text of Kasir, once, for SQLite and PostgreSQL.
+//!
+//! Plain functions, one file a table. A function that writes takes all that must commit together, and commits it in one
+//! transaction. Times come in as arguments; nothing here reads a clock.
+
+mod db;
+mod error;
+mod time;
+mod tx;
+
+pub mod bills;
+pub mod findings;
+pub mod history;
+pub mod jobs;
+pub mod ledger;
+pub mod methods;
+pub mod notifications;
+pub mod payments;
+pub mod people;
+pub mod rooms;
+
+pub use db::{Db, Options, connect, migrate, pending_migrations, ping};
+pub use error::StoreError;
+pub use tx::Written;
+
+pub(crate) use tx::{Tx, in_tx, read, write};

@@ -1,0 +1,179 @@
+//! The inbox: every notification as it came in, before anybody believes it.
+
+use domain::{JobId, NotificationId, PaymentId, Time};
+
+use crate::findings::NewFinding;
+use crate::ledger::{Finish, Lease, NewJob};
+use crate::time::{from_millis, millis, opt_from_millis};
+use crate::{Db, StoreError, Tx, Written, findings, in_tx, ledger, read};
+
+/// A notification to be kept.
+#[derive(Debug, Clone)]
+pub struct NewNotification<'a> {
+    /// Names the body: the same body is the same notification.
+    pub body_hash: String,
+    /// The body as it came.
+    pub body: &'a str,
+    /// What kind of message it is.
+    pub kind: &'static str,
+    /// The order it speaks of.
+    pub order_id: Option<&'a str>,
+    /// Whether its signature is one of ours.
+    pub verified: bool,
+}
+
+/// A notification as the inbox holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// Its row.
+    pub id: NotificationId,
+    /// What kind of message it is.
+    pub kind: String,
+    /// The order it speaks of.
+    pub order_id: Option<String>,
+    /// Whether its signature was one of ours.
+    pub verified: bool,
+    /// When it first came.
+    pub received_at: Time,
+    /// How often it came.
+    pub seen: i64,
+    /// The payment it speaks of.
+    pub payment_id: Option<PaymentId>,
+    /// When it was dealt with.
+    pub processed_at: Option<Time>,
+    /// What became of it.
+    pub outcome: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    kind: String,
+    order_id: Option<String>,
+    verified: bool,
+    received_at: i64,
+    seen: i64,
+    payment_id: Option<i64>,
+    processed_at: Option<i64>,
+    outcome: Option<String>,
+}
+
+impl From<Row> for Notification {
+    fn from(row: Row) -> Self {
+        Self {
+            id: NotificationId(row.id),
+            kind: row.kind,
+            order_id: row.order_id,
+            verified: row.verified,
+            received_at: from_millis(row.received_at),
+            seen: row.seen,
+            payment_id: row.payment_id.map(PaymentId),
+            processed_at: opt_from_millis(row.processed_at),
+            outcome: row.outcome,
+        }
+    }
+}
+
+/// Keeps the notification, and writes down the job that deals with it when it is new. Gives that job.
+///
+/// # Errors
+/// When the database does.
+pub async fn record(
+    db: &Db,
+    new: &NewNotification<'_>,
+    job: impl FnOnce(NotificationId) -> NewJob,
+    now: Time,
+) -> Result<Option<JobId>, StoreError> {
+    const SQL: &str = "
+        INSERT INTO notifications (body_hash, body, kind, order_id, verified, received_at, seen_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $6)
+        ON CONFLICT (body_hash) DO UPDATE SET seen = notifications.seen + 1, seen_at = excluded.seen_at
+        RETURNING id, seen";
+    let mut tx = Tx::begin(db).await?;
+    let (id, seen): (i64, i64) = in_tx!(&mut tx, conn => sqlx::query_as(SQL)
+        .bind(&new.body_hash)
+        .bind(new.body)
+        .bind(new.kind)
+        .bind(new.order_id)
+        .bind(new.verified)
+        .bind(millis(now))
+        .fetch_one(conn)
+        .await?);
+    let queued = match seen {
+        1 => ledger::enqueue(&mut tx, &job(NotificationId(id)), now).await?,
+        _ => None,
+    };
+    tx.commit().await?;
+    Ok(queued)
+}
+
+/// The notification of this row.
+///
+/// # Errors
+/// When the database does.
+pub async fn find(db: &Db, id: NotificationId) -> Result<Option<Notification>, StoreError> {
+    const SQL: &str = "
+        SELECT id, kind, order_id, verified, received_at, seen, payment_id, processed_at, outcome
+        FROM notifications WHERE id = $1";
+    let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
+    Ok(row.map(Notification::from))
+}
+
+/// The newest notifications, newest first, at most `limit`.
+///
+/// # Errors
+/// When the database does.
+pub async fn newest(db: &Db, limit: i64) -> Result<Vec<Notification>, StoreError> {
+    const SQL: &str = "
+        SELECT id, kind, order_id, verified, received_at, seen, payment_id, processed_at, outcome
+        FROM notifications ORDER BY id DESC LIMIT $1";
+    let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(limit).fetch_all(pool).await?);
+    Ok(rows.into_iter().map(Notification::from).collect())
+}
+
+/// What became of a notification, with all that must commit together with it.
+#[derive(Debug, Clone)]
+pub struct Conclusion<'a> {
+    /// The notification.
+    pub id: NotificationId,
+    /// The payment it speaks of.
+    pub payment_id: Option<PaymentId>,
+    /// What became of it, in a word or two.
+    pub outcome: &'a str,
+    /// What someone should know of.
+    pub finding: Option<NewFinding<'a>>,
+    /// What is to be done because of it.
+    pub job: Option<NewJob>,
+    /// The job that is done with it.
+    pub completes: &'a Lease,
+}
+
+/// Commits the conclusion. The ids are those of the jobs that were enqueued.
+///
+/// # Errors
+/// When the database does.
+pub async fn conclude(
+    db: &Db,
+    conclusion: &Conclusion<'_>,
+    now: Time,
+) -> Result<(Written, Vec<JobId>), StoreError> {
+    const SQL: &str = "
+        UPDATE notifications SET processed_at = $2, outcome = $3, payment_id = $4 WHERE id = $1";
+    let mut tx = Tx::begin(db).await?;
+    in_tx!(&mut tx, conn => sqlx::query(SQL)
+        .bind(conclusion.id.0)
+        .bind(millis(now))
+        .bind(conclusion.outcome)
+        .bind(conclusion.payment_id.map(|id| id.0))
+        .execute(conn)
+        .await.map(drop)?);
+    if let Some(finding) = &conclusion.finding {
+        findings::open_in(&mut tx, finding, now).await?;
+    }
+    let jobs = ledger::enqueue_all(&mut tx, conclusion.job.as_slice(), now).await?;
+    if !ledger::finish_in(&mut tx, conclusion.completes, &Finish::Done, now).await? {
+        return Ok((Written::LostLease, Vec::new()));
+    }
+    tx.commit().await?;
+    Ok((Written::Done, jobs))
+}

@@ -1,0 +1,429 @@
+//! Payments: attempts to pay a bill, and every change of one.
+
+use domain::{
+    BillId, FindingKind, Instruction, Invoice, JobId, Learned, Method, Payment, PaymentId, Rupiah, State,
+    Time, UserId,
+};
+
+use crate::findings::NewFinding;
+use crate::history::{Entry, Source};
+use crate::ledger::{Finish, Lease, NewJob};
+use crate::time::{from_millis, millis, opt_from_millis, opt_millis};
+use crate::{Db, StoreError, Tx, Written, findings, history, in_tx, ledger, read, write};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, invoice, bill_id, tenant_id, method, amount, state, failure, refunded, transaction_id, ",
+            "instruction, created_at, asked_at, expires_at, paid_at, checked_at, superseded_at, supersedes_id, version ",
+            "FROM payments ",
+            $rest
+        )
+    };
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    invoice: String,
+    bill_id: i64,
+    tenant_id: i64,
+    method: String,
+    amount: i64,
+    state: String,
+    failure: Option<String>,
+    refunded: i64,
+    transaction_id: Option<String>,
+    instruction: Option<String>,
+    created_at: i64,
+    asked_at: Option<i64>,
+    expires_at: Option<i64>,
+    paid_at: Option<i64>,
+    checked_at: Option<i64>,
+    superseded_at: Option<i64>,
+    supersedes_id: Option<i64>,
+    version: i64,
+}
+
+impl TryFrom<Row> for Payment {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let corrupt = StoreError::corrupt("payments", row.id);
+        let refunded = Rupiah::try_from(row.refunded).map_err(&corrupt)?;
+        Ok(Self {
+            id: PaymentId(row.id),
+            invoice: Invoice::try_from(row.invoice).map_err(&corrupt)?,
+            bill_id: BillId(row.bill_id),
+            tenant_id: UserId(row.tenant_id),
+            method: Method::try_from(row.method.as_str()).map_err(&corrupt)?,
+            amount: Rupiah::try_from(row.amount).map_err(&corrupt)?,
+            state: State::from_parts(&row.state, row.failure.as_deref(), refunded).map_err(&corrupt)?,
+            transaction_id: row.transaction_id.map(TryFrom::try_from).transpose().map_err(&corrupt)?,
+            // An instruction of a later Kasir is shown as none, and asked for again.
+            instruction: row.instruction.and_then(|json| serde_json::from_str(&json).ok()),
+            created_at: from_millis(row.created_at),
+            asked_at: opt_from_millis(row.asked_at),
+            expires_at: opt_from_millis(row.expires_at),
+            paid_at: opt_from_millis(row.paid_at),
+            checked_at: opt_from_millis(row.checked_at),
+            superseded_at: opt_from_millis(row.superseded_at),
+            supersedes: row.supersedes_id.map(PaymentId),
+            version: row.version,
+        })
+    }
+}
+
+/// The payment of this row.
+///
+/// # Errors
+/// When the database does.
+pub async fn find(db: &Db, id: PaymentId) -> Result<Option<Payment>, StoreError> {
+    const SQL: &str = select!("WHERE id = $1");
+    let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
+    row.map(Payment::try_from).transpose()
+}
+
+/// The payment of this invoice.
+///
+/// # Errors
+/// When the database does.
+pub async fn find_by_invoice(db: &Db, invoice: &Invoice) -> Result<Option<Payment>, StoreError> {
+    const SQL: &str = select!("WHERE invoice = $1");
+    let row: Option<Row> =
+        read!(db, pool => sqlx::query_as(SQL).bind(invoice.as_str()).fetch_optional(pool).await?);
+    row.map(Payment::try_from).transpose()
+}
+
+/// The payment of the bill that is live and wanted; there is at most one.
+///
+/// # Errors
+/// When the database does.
+pub async fn live_of_bill(db: &Db, bill: BillId) -> Result<Option<Payment>, StoreError> {
+    const SQL: &str = select!(
+        "WHERE bill_id = $1 AND state IN ('created', 'asked', 'pending', 'review') AND superseded_at IS NULL"
+    );
+    let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(bill.0).fetch_optional(pool).await?);
+    row.map(Payment::try_from).transpose()
+}
+
+/// All payments of the bill, oldest first, at most a hundred.
+///
+/// # Errors
+/// When the database does.
+pub async fn of_bill(db: &Db, bill: BillId) -> Result<Vec<Payment>, StoreError> {
+    const SQL: &str = select!("WHERE bill_id = $1 ORDER BY id LIMIT 100");
+    let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(bill.0).fetch_all(pool).await?);
+    rows.into_iter().map(Payment::try_from).collect()
+}
+
+/// A payment to be written down.
+#[derive(Debug, Clone)]
+pub struct NewPayment<'a> {
+    /// Its number at the gateway.
+    pub invoice: Invoice,
+    /// The bill it is for.
+    pub bill_id: BillId,
+    /// Who pays.
+    pub tenant_id: UserId,
+    /// How.
+    pub method: Method,
+    /// How much.
+    pub amount: Rupiah,
+    /// The live payment whose place it takes.
+    pub supersedes: Option<&'a Payment>,
+    /// When to look whether it got anywhere.
+    pub next_check_at: Time,
+}
+
+/// What became of a new payment.
+#[derive(Debug, Clone)]
+pub enum Creation {
+    /// It is written down, and so are its jobs.
+    Made(Box<Payment>, Vec<JobId>),
+    /// The bill is paid; nothing was written.
+    AlreadyPaid,
+    /// Another payment of the bill came first, or the one to be replaced has moved; nothing was written. Look again.
+    Raced,
+}
+
+/// Writes down a payment and the jobs that `jobs` wants for it, in one transaction.
+///
+/// # Errors
+/// When the database does.
+pub async fn create(
+    db: &Db,
+    new: &NewPayment<'_>,
+    jobs: impl FnOnce(PaymentId) -> Vec<NewJob>,
+    now: Time,
+) -> Result<Creation, StoreError> {
+    let mut tx = Tx::begin(db).await?;
+    if tx.lock_bill(new.bill_id.0, now).await?.as_deref() == Some("paid") {
+        return Ok(Creation::AlreadyPaid);
+    }
+    if let Some(old) = new.supersedes
+        && !supersede(&mut tx, old, now).await?
+    {
+        return Ok(Creation::Raced);
+    }
+    let Some(payment) = insert(&mut tx, new, now).await? else {
+        return Ok(Creation::Raced);
+    };
+    let entry = Entry { from: None, event: "created", source: Source::Tenant, detail: "" };
+    history::append(&mut tx, &payment, &entry, now).await?;
+    settle_bill(&mut tx, new.bill_id, now).await?;
+    let jobs = ledger::enqueue_all(&mut tx, &jobs(payment.id), now).await?;
+    tx.commit().await?;
+    Ok(Creation::Made(Box::new(payment), jobs))
+}
+
+async fn insert(tx: &mut Tx, new: &NewPayment<'_>, now: Time) -> Result<Option<Payment>, StoreError> {
+    const SQL: &str = "
+        INSERT INTO payments (invoice, bill_id, tenant_id, method, amount, state, created_at, updated_at,
+                              next_check_at, supersedes_id)
+        VALUES ($1, $2, $3, $4, $5, 'created', $6, $6, $7, $8)
+        ON CONFLICT DO NOTHING
+        RETURNING id, invoice, bill_id, tenant_id, method, amount, state, failure, refunded, transaction_id,
+                  instruction, created_at, asked_at, expires_at, paid_at, checked_at, superseded_at, supersedes_id,
+                  version";
+    let row: Option<Row> = in_tx!(tx, conn => sqlx::query_as(SQL)
+        .bind(new.invoice.as_str())
+        .bind(new.bill_id.0)
+        .bind(new.tenant_id.0)
+        .bind(new.method.code())
+        .bind(new.amount.get())
+        .bind(millis(now))
+        .bind(millis(new.next_check_at))
+        .bind(new.supersedes.map(|old| old.id.0))
+        .fetch_optional(conn)
+        .await?);
+    row.map(Payment::try_from).transpose()
+}
+
+async fn supersede(tx: &mut Tx, old: &Payment, now: Time) -> Result<bool, StoreError> {
+    const SQL: &str = "
+        UPDATE payments SET superseded_at = $3, updated_at = $3, version = version + 1
+        WHERE id = $1 AND version = $2 AND superseded_at IS NULL";
+    let rows = in_tx!(tx, conn => sqlx::query(SQL)
+        .bind(old.id.0).bind(old.version).bind(millis(now)).execute(conn).await?.rows_affected());
+    if rows == 0 {
+        return Ok(false);
+    }
+    let replaced = Payment { version: old.version + 1, superseded_at: Some(now), ..old.clone() };
+    let entry = Entry { from: Some(old.state), event: "superseded", source: Source::Tenant, detail: "" };
+    history::append(tx, &replaced, &entry, now).await?;
+    Ok(true)
+}
+
+/// A change of a payment, with all that must commit together with it.
+#[derive(Debug, Clone)]
+pub struct Change<'a> {
+    /// The payment as it was read; the change applies to this version only.
+    pub payment: &'a Payment,
+    /// Where it moves; the state it is in when only something was learned.
+    pub to: State,
+    /// What was learned.
+    pub learned: &'a Learned,
+    /// What happened, in a word, for the history.
+    pub event: &'a str,
+    /// Who told us.
+    pub source: Source,
+    /// More about it, for the history: codes and messages, no secrets.
+    pub detail: &'a str,
+    /// What someone should know of.
+    pub finding: Option<FindingKind>,
+    /// Whether the gateway was asked just now how the payment stands.
+    pub checked: bool,
+    /// When to ask again.
+    pub next_check_at: Option<Time>,
+    /// What is to be done because of it.
+    pub jobs: &'a [NewJob],
+    /// The job that is done with it.
+    pub completes: Option<&'a Lease>,
+}
+
+/// Commits the change: payment, history, bill, finding, jobs, and the end of the job that wanted it.
+///
+/// The ids are those of the jobs that were enqueued.
+///
+/// # Errors
+/// When the database does.
+pub async fn change(db: &Db, change: &Change<'_>, now: Time) -> Result<(Written, Vec<JobId>), StoreError> {
+    let payment = change.payment;
+    let moves = change.to != payment.state;
+    let mut tx = Tx::begin(db).await?;
+    tx.lock_bill(payment.bill_id.0, now).await?;
+    let after = Payment { state: change.to, version: payment.version + 1, ..payment.clone() };
+    if (moves || !change.learned.is_empty()) && !update(&mut tx, change, now).await? {
+        return Ok((Written::Stale, Vec::new()));
+    }
+    if moves {
+        let detail = change.detail;
+        let entry = Entry { from: Some(payment.state), event: change.event, source: change.source, detail };
+        history::append(&mut tx, &after, &entry, now).await?;
+        settle_bill(&mut tx, payment.bill_id, now).await?;
+        if change.to.holds_money() && !payment.state.holds_money() {
+            report_double_payment(&mut tx, payment, now).await?;
+        }
+    }
+    if let Some(kind) = change.finding {
+        // The same difference seen at the next poll is the same finding.
+        let cause =
+            format!("{}:{}:{}:{}", kind.as_str(), payment.invoice, change.event, after.state.as_str());
+        let finding = NewFinding { kind, cause, payment_id: Some(payment.id), detail: change.detail };
+        findings::open_in(&mut tx, &finding, now).await?;
+    }
+    let jobs = ledger::enqueue_all(&mut tx, change.jobs, now).await?;
+    if let Some(lease) = change.completes
+        && !ledger::finish_in(&mut tx, lease, &Finish::Done, now).await?
+    {
+        return Ok((Written::LostLease, Vec::new()));
+    }
+    tx.commit().await?;
+    Ok((Written::Done, jobs))
+}
+
+async fn update(tx: &mut Tx, change: &Change<'_>, now: Time) -> Result<bool, StoreError> {
+    const SQL: &str = "
+        UPDATE payments SET
+            state = $3, failure = $4, refunded = $5,
+            transaction_id = COALESCE($6, transaction_id), instruction = COALESCE($7, instruction),
+            expires_at = COALESCE($8, expires_at), paid_at = COALESCE(paid_at, $9), asked_at = COALESCE(asked_at, $10),
+            checked_at = COALESCE($11, checked_at), next_check_at = $12,
+            updated_at = $13, version = version + 1
+        WHERE id = $1 AND version = $2";
+    let Change { payment, to, learned, .. } = change;
+    let refunded = match (to, payment.state) {
+        (State::PartiallyRefunded { total }, _) => *total,
+        (State::Refunded, _) => payment.amount,
+        (_, State::PartiallyRefunded { total }) => total,
+        _ => Rupiah::ZERO,
+    };
+    let paid_at = to.holds_money().then(|| learned.settled_at.unwrap_or(now));
+    let asked_at = (*to == State::Asked).then_some(now);
+    let rows = in_tx!(tx, conn => sqlx::query(SQL)
+        .bind(payment.id.0)
+        .bind(payment.version)
+        .bind(to.as_str())
+        .bind(to.failure().map(domain::Failure::as_str))
+        .bind(refunded.get())
+        .bind(learned.transaction_id.as_ref().map(|id| id.as_str()))
+        .bind(learned.instruction.as_ref().and_then(instruction_json))
+        .bind(opt_millis(learned.expires_at))
+        .bind(opt_millis(paid_at))
+        .bind(opt_millis(asked_at))
+        .bind(opt_millis(change.checked.then_some(now)))
+        .bind(opt_millis(change.next_check_at))
+        .bind(millis(now))
+        .execute(conn)
+        .await?
+        .rows_affected());
+    Ok(rows == 1)
+}
+
+fn instruction_json(instruction: &Instruction) -> Option<String> {
+    serde_json::to_string(instruction).ok()
+}
+
+/// A bill's status follows from its payments.
+async fn settle_bill(tx: &mut Tx, bill: BillId, now: Time) -> Result<(), StoreError> {
+    const SQL: &str = "
+        UPDATE bills SET updated_at = $2, status = CASE
+            WHEN EXISTS (SELECT 1 FROM payments WHERE bill_id = $1 AND state IN ('paid', 'partially_refunded'))
+                THEN 'paid'
+            WHEN EXISTS (SELECT 1 FROM payments
+                         WHERE bill_id = $1 AND state IN ('created', 'asked', 'pending', 'review'))
+                THEN 'pending'
+            ELSE 'unpaid' END
+        WHERE id = $1";
+    in_tx!(tx, conn => sqlx::query(SQL).bind(bill.0).bind(millis(now)).execute(conn).await.map(drop)?);
+    Ok(())
+}
+
+async fn report_double_payment(tx: &mut Tx, payment: &Payment, now: Time) -> Result<(), StoreError> {
+    const SQL: &str = "
+        SELECT count(*) FROM payments WHERE bill_id = $1 AND state IN ('paid', 'partially_refunded')";
+    let paid: i64 =
+        in_tx!(tx, conn => sqlx::query_scalar(SQL).bind(payment.bill_id.0).fetch_one(conn).await?);
+    if paid < 2 {
+        return Ok(());
+    }
+    let kind = FindingKind::DoublePayment;
+    let cause = format!("{}:{}", kind.as_str(), payment.invoice);
+    let detail = format!("bill {} is paid by {paid} payments; give one back", payment.bill_id);
+    let finding = NewFinding { kind, cause, payment_id: Some(payment.id), detail: &detail };
+    findings::open_in(tx, &finding, now).await
+}
+
+/// Notes that the gateway was asked and had no news. The version stays: nothing changed.
+///
+/// # Errors
+/// When the database does.
+pub async fn mark_checked(
+    db: &Db,
+    payment: &Payment,
+    next_check_at: Option<Time>,
+    now: Time,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        UPDATE payments SET checked_at = $3, next_check_at = $4 WHERE id = $1 AND version = $2";
+    write!(db, pool => sqlx::query(SQL)
+        .bind(payment.id.0)
+        .bind(payment.version)
+        .bind(millis(now))
+        .bind(opt_millis(next_check_at))
+        .execute(pool)
+        .await.map(drop)?);
+    Ok(())
+}
+
+/// Takes payments whose check is due, the longest overdue first, and writes down the job that `job` makes for each.
+///
+/// Their next check moves to `again_at`, which counts should the job come to nothing. Gives how many were taken, and
+/// the jobs that are new.
+///
+/// # Errors
+/// When the database does.
+pub async fn take_due_checks(
+    db: &Db,
+    sweep: &Sweep,
+    job: impl Fn(PaymentId, bool) -> NewJob,
+    now: Time,
+) -> Result<(usize, Vec<JobId>), StoreError> {
+    const SQL: &str = "
+        UPDATE payments SET next_check_at = $2
+        WHERE next_check_at <= $1 AND id IN (
+            SELECT id FROM payments WHERE next_check_at <= $1 ORDER BY next_check_at LIMIT $3)
+        RETURNING id, state = 'created'";
+    let mut tx = Tx::begin(db).await?;
+    let due: Vec<(i64, bool)> = in_tx!(&mut tx, conn => sqlx::query_as(SQL)
+        .bind(millis(now))
+        .bind(millis(sweep.again_at))
+        .bind(sweep.limit)
+        .fetch_all(conn)
+        .await?);
+    let jobs: Vec<NewJob> = due.iter().map(|(id, never_asked)| job(PaymentId(*id), *never_asked)).collect();
+    let ids = ledger::enqueue_all(&mut tx, &jobs, now).await?;
+    tx.commit().await?;
+    Ok((due.len(), ids))
+}
+
+/// How much a sweep takes in one go.
+#[derive(Debug, Clone, Copy)]
+pub struct Sweep {
+    /// At most so many payments.
+    pub limit: i64,
+    /// When to take them again, should their jobs come to nothing.
+    pub again_at: Time,
+}
+
+/// The live payments of a tenant's bill that were superseded and whose end is not known yet.
+///
+/// # Errors
+/// When the database does.
+pub async fn predecessor(db: &Db, payment: &Payment) -> Result<Option<Payment>, StoreError> {
+    match payment.supersedes {
+        Some(id) => find(db, id).await,
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,112 @@
+//! People who can log in.
+
+use domain::{Email, Role, Secret, Time, UserId};
+
+use crate::time::millis;
+use crate::{Db, StoreError, read, write};
+
+/// A person as the books hold one.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// The row.
+    pub id: UserId,
+    /// The name to log in with.
+    pub email: Email,
+    /// What people call them.
+    pub name: String,
+    /// The telephone number.
+    pub phone: Option<String>,
+    /// What they may do.
+    pub role: Role,
+    /// The hash of the password, in PHC form.
+    pub password_hash: Secret,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    email: String,
+    name: String,
+    phone: Option<String>,
+    role: String,
+    password_hash: String,
+}
+
+impl TryFrom<Row> for Person {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let corrupt = StoreError::corrupt("users", row.id);
+        Ok(Self {
+            id: UserId(row.id),
+            email: Email::try_from(row.email).map_err(&corrupt)?,
+            name: row.name,
+            phone: row.phone,
+            role: Role::try_from(row.role.as_str()).map_err(&corrupt)?,
+            password_hash: Secret::from(row.password_hash),
+        })
+    }
+}
+
+/// A person to be written down.
+#[derive(Debug, Clone)]
+pub struct NewPerson<'a> {
+    /// The name to log in with.
+    pub email: &'a Email,
+    /// What people call them.
+    pub name: &'a str,
+    /// What they may do.
+    pub role: Role,
+    /// The hash of the password, in PHC form.
+    pub password_hash: &'a Secret,
+}
+
+/// Writes a person down. `None` when the address is taken.
+///
+/// # Errors
+/// When the database does.
+pub async fn insert(db: &Db, new: &NewPerson<'_>, now: Time) -> Result<Option<UserId>, StoreError> {
+    const SQL: &str = "
+        INSERT INTO users (email, name, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT DO NOTHING RETURNING id";
+    let id: Option<i64> = write!(db, pool => sqlx::query_scalar(SQL)
+        .bind(new.email.as_str())
+        .bind(new.name)
+        .bind(new.role.as_str())
+        .bind(new.password_hash.expose())
+        .bind(millis(now))
+        .fetch_optional(pool)
+        .await?);
+    Ok(id.map(UserId))
+}
+
+/// The person with this address.
+///
+/// # Errors
+/// When the database does.
+pub async fn find_by_email(db: &Db, email: &Email) -> Result<Option<Person>, StoreError> {
+    const SQL: &str = "
+        SELECT id, email, name, phone, role, password_hash FROM users WHERE email = $1 AND deleted_at IS NULL";
+    let row: Option<Row> =
+        read!(db, pool => sqlx::query_as(SQL).bind(email.as_str()).fetch_optional(pool).await?);
+    row.map(Person::try_from).transpose()
+}
+
+/// The person of this row.
+///
+/// # Errors
+/// When the database does.
+pub async fn find(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
+    const SQL: &str = "SELECT id, email, name, phone, role, password_hash FROM users WHERE id = $1";
+    let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
+    row.map(Person::try_from).transpose()
+}
+
+/// How many people there are.
+///
+/// # Errors
+/// When the database does.
+pub async fn count(db: &Db) -> Result<i64, StoreError> {
+    const SQL: &str = "SELECT count(*) FROM users WHERE deleted_at IS NULL";
+    Ok(read!(db, pool => sqlx::query_scalar(SQL).fetch_one(pool).await?))
+}

@@ -1,0 +1,86 @@
+//! One SQL text on two databases: the transaction, and the macros that run the same body on either.
+
+use domain::Time;
+use sqlx::{Postgres, Sqlite, Transaction};
+
+use crate::{Db, StoreError};
+
+/// What became of a write that named the version it had read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It is committed.
+    Done,
+    /// Somebody else was first; nothing was written. Read again.
+    Stale,
+    /// The lease of the job that wanted this was lost; nothing was written.
+    LostLease,
+}
+
+/// A transaction on either database. Dropped without [`Tx::commit`], it rolls back.
+pub(crate) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    /// Begins to write. SQLite takes its write lock at once, so that nothing fails half-way for want of it.
+    pub(crate) async fn begin(db: &Db) -> Result<Self, StoreError> {
+        Ok(match db {
+            Db::Sqlite { writer, .. } => Self::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Db::Postgres(pool) => Self::Postgres(pool.begin().await?),
+        })
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Takes the bill's row lock: changes of the payments of one bill come one after the other.
+    pub(crate) async fn lock_bill(&mut self, bill: i64, now: Time) -> Result<Option<String>, StoreError> {
+        const SQL: &str = "UPDATE bills SET updated_at = $2 WHERE id = $1 RETURNING status";
+        let now = crate::time::millis(now);
+        Ok(in_tx!(self, conn => sqlx::query_scalar(SQL).bind(bill).bind(now).fetch_optional(conn).await?))
+    }
+}
+
+/// Runs a query that only reads.
+macro_rules! read {
+    ($db:expr, $pool:ident => $body:expr) => {
+        match $db {
+            $crate::Db::Sqlite { readers: $pool, .. } => $body,
+            $crate::Db::Postgres($pool) => $body,
+        }
+    };
+}
+
+/// Runs one statement that writes, in a transaction of its own.
+macro_rules! write {
+    ($db:expr, $pool:ident => $body:expr) => {
+        match $db {
+            $crate::Db::Sqlite { writer: $pool, .. } => $body,
+            $crate::Db::Postgres($pool) => $body,
+        }
+    };
+}
+
+/// Runs one statement inside a transaction.
+macro_rules! in_tx {
+    ($tx:expr, $conn:ident => $body:expr) => {
+        match $tx {
+            $crate::Tx::Sqlite(tx) => {
+                let $conn = &mut **tx;
+                $body
+            }
+            $crate::Tx::Postgres(tx) => {
+                let $conn = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+
+pub(crate) use {in_tx, read, write};

@@ -1,0 +1,46 @@
+//! The project's own commands: `cargo xtask --help` lists them.
+
+mod packages;
+mod servers;
+mod steps;
+mod sweeper;
+mod test;
+mod user;
+mod with_servers;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Test(test::Test),
+    Servers(with_servers::WithServers),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask test                                   what CI runs
+  cargo xtask test --only unit                       seconds, no servers
+  cargo xtask test --no-lint -- -p store             one crate, both databases
+  cargo xtask servers -- cargo nextest run -p store  the same without the ceremony
+  cargo xtask servers -- bash                        a shell with both servers at hand";
+
+fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Command::Test(command) => command.run(),
+        Command::Servers(command) => command.run(),
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,127 @@
+//! `cargo xtask test`: everything that must hold before a commit, as CI runs it.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+
+use crate::packages;
+use crate::servers::Servers;
+use crate::steps::{cargo, step};
+
+/// Check the format, run clippy, and run every test against a PostgreSQL and a Redis of their own
+///
+/// On a fresh machine the two servers' Debian packages are installed first (as root, or through sudo). The
+/// servers listen on free ports of 127.0.0.1 and keep their files in a temporary directory; both are gone
+/// when the command ends, however it ends. A failing step ends the run, and the exit code is not zero.
+///
+/// The tests find the servers in KASIR_TEST_POSTGRES, KASIR_TEST_REDIS, KASIR_TEST_REDIS_SERVER and
+/// KASIR_TEST_POSTGRES_BIN. Without cargo-nextest they are run by `cargo test`.
+#[derive(Args)]
+pub(crate) struct Test {
+    /// Which tests to run
+    #[arg(long, value_enum, default_value_t = Only::All)]
+    only: Only,
+
+    /// Leave out `cargo fmt --check` and clippy
+    #[arg(long)]
+    no_lint: bool,
+
+    /// Handed to `cargo nextest run`: `-p store`, part of a test's name; leaves out the doc tests
+    #[arg(last = true, value_name = "NEXTEST ARGS")]
+    nextest_args: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Only {
+    /// The tests inside src/, without servers
+    Unit,
+    /// Every test, with PostgreSQL and Redis
+    All,
+}
+
+impl Test {
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        let begun = Instant::now();
+        let binaries = match self.only {
+            Only::Unit => None,
+            Only::All => Some(packages::find_or_install()?),
+        };
+        if !self.no_lint {
+            lint().context("the lints failed, so nothing was tested (--no-lint leaves them out)")?;
+        }
+        let servers = binaries.map(Servers::start).transpose()?;
+        self.test(servers.as_ref())?;
+        drop(servers);
+        eprintln!("xtask: every step passed in {:.1?}", begun.elapsed());
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn test(&self, servers: Option<&Servers>) -> Result<()> {
+        let nextest = has_nextest();
+        let mut tests = cargo(if nextest { &["nextest", "run"] } else { &["test", "--no-fail-fast"] });
+        step("tests", tests.args(self.selection()).envs(environment(servers)))?;
+
+        // `cargo test` has run them already, and who selects tests has not asked for them.
+        if nextest && self.only == Only::All && self.nextest_args.is_empty() {
+            let mut docs = cargo(&["test", "--workspace", "--doc"]);
+            step("doc tests", docs.envs(environment(servers)))?;
+        }
+        Ok(())
+    }
+
+    fn selection(&self) -> Vec<&str> {
+        let mut selection = Vec::new();
+        // Cargo lets `--workspace` win over `-p`.
+        if !self.nextest_args.iter().any(|arg| arg.starts_with("-p") || arg.starts_with("--package")) {
+            selection.push("--workspace");
+        }
+        if self.only == Only::Unit {
+            selection.extend(["--lib", "--bins"]);
+        }
+        selection.extend(self.nextest_args.iter().map(String::as_str));
+        selection
+    }
+}
+
+fn lint() -> Result<()> {
+    step("format", &mut cargo(&["fmt", "--all", "--check"]))?;
+    step("clippy", &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+fn environment(servers: Option<&Servers>) -> Vec<(&'static str, OsString)> {
+    servers.map(Servers::environment).unwrap_or_default()
+}
+
+fn has_nextest() -> bool {
+    let found = cargo(&["nextest", "--version"]).output();
+    let found = found.is_ok_and(|output| output.status.success());
+    if !found {
+        eprintln!("xtask: cargo-nextest is not installed; `cargo test` runs the tests instead");
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selection(only: Only, args: &[&str]) -> String {
+        let nextest_args = args.iter().map(ToString::to_string).collect();
+        Test { only, no_lint: false, nextest_args }.selection().join(" ")
+    }
+
+    #[test]
+    fn a_package_replaces_the_workspace() {
+        assert_eq!(selection(Only::All, &["-p", "store"]), "-p store");
+        assert_eq!(selection(Only::All, &["--package=store"]), "--package=store");
+        assert_eq!(selection(Only::All, &["notice"]), "--workspace notice");
+    }
+
+    #[test]
+    fn unit_tests_live_in_src() {
+        assert_eq!(selection(Only::Unit, &[]), "--workspace --lib --bins");
+    }
+}
