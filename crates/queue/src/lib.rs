@@ -1,0 +1,25 @@
+//! What a job is, and how its id travels from the ledger to whoever does it.
+//!
+//! The ledger in our own database is the truth. Redis, through apalis, or an in-memory backend, also through apalis, only
+//! carries ids, so that work starts at once; what they lose, the relay hands over again.
+
+mod lanes;
+mod memory_lane;
+mod outcome;
+mod poll;
+mod queue;
+mod redis_lane;
+mod relay;
+mod runner;
+mod work;
+mod workforce;
+
+pub use outcome::Outcome;
+pub use queue::{Queue, QueueError, RedisSettings};
+pub use runner::{Limits, Performer};
+pub use work::{
+    CancelPayment, Job, ProcessNotification, Reason, SubmitCharge, Sweep, SyncPayment, UnknownWork, Work,
+};
+pub use workforce::{Stop, Workforce};
+
+pub use store::ledger::{Lease, NewJob};

@@ -1,0 +1,90 @@
+//! The handle of whoever wants work done.
+
+use std::sync::Arc;
+
+use clock::Clock;
+use domain::{JobId, Secret};
+use store::ledger::NewJob;
+use store::{Db, StoreError, ledger};
+use tokio::sync::mpsc;
+
+use crate::lanes::Lanes;
+use crate::redis_lane::RedisLane;
+
+/// Wake-ups that may wait to be pushed. Past that they are dropped, and the relay finds the jobs in the ledger.
+const WAKES_MAX: usize = 10_000;
+
+/// Where Redis is.
+#[derive(Debug, Clone)]
+pub struct RedisSettings {
+    /// Its URL, which may hold a password.
+    pub url: Secret,
+    /// What our keys begin with.
+    pub namespace: String,
+}
+
+/// Asks for work to be done. Cheap to clone.
+#[derive(Clone)]
+pub struct Queue {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) lanes: Arc<Lanes>,
+    wakes: mpsc::Sender<Vec<JobId>>,
+}
+
+/// Why a queue could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("REDIS_URL is not a Redis: {0}")]
+pub struct QueueError(#[from] redis::RedisError);
+
+impl Queue {
+    /// Opens the queue over the ledger in `db`. Redis need not answer yet. Needs a tokio runtime around it.
+    ///
+    /// # Errors
+    /// When the URL of Redis cannot be read.
+    pub fn open(db: Db, clock: Clock, redis: Option<&RedisSettings>) -> Result<Self, QueueError> {
+        let redis = redis.map(|settings| RedisLane::new(&settings.url, &settings.namespace)).transpose()?;
+        let lanes = Arc::new(Lanes::new(redis));
+        let (wakes, waiting) = mpsc::channel(WAKES_MAX);
+        tokio::spawn(push_wakes(Arc::clone(&lanes), waiting));
+        Ok(Self { db, clock, lanes, wakes })
+    }
+
+    /// Says that these jobs are in the ledger, after their transaction was committed. Never waits and never fails:
+    /// should the word be lost, the relay finds the jobs.
+    pub fn wake(&self, ids: Vec<JobId>) {
+        if !ids.is_empty() {
+            let _lost = self.wakes.try_send(ids);
+        }
+    }
+
+    /// Writes down jobs that no other change wants, and wakes a worker.
+    ///
+    /// # Errors
+    /// When the database does.
+    pub async fn enqueue(&self, jobs: &[NewJob]) -> Result<Vec<JobId>, StoreError> {
+        let ids = ledger::add(&self.db, jobs, self.clock.now()).await?;
+        self.wake(ids.clone());
+        Ok(ids)
+    }
+
+    /// Whether Redis answers; `None` when there is none.
+    pub async fn redis_answers(&self) -> Option<bool> {
+        let redis = self.lanes.redis.as_ref()?;
+        Some(redis.ping().await.is_ok())
+    }
+}
+
+async fn push_wakes(lanes: Arc<Lanes>, mut waiting: mpsc::Receiver<Vec<JobId>>) {
+    while let Some(mut ids) = waiting.recv().await {
+        // What gathered meanwhile goes along.
+        while let Ok(more) = waiting.try_recv() {
+            ids.extend(more);
+        }
+        let (lane, room) = lanes.choose().await;
+        ids.truncate(room);
+        if !ids.is_empty() {
+            lanes.push(&lane, &ids).await;
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Ids that travel through Redis, from any process to any other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apalis::prelude::TaskSink as _;
+use apalis_redis::{Config, ConnectionManager, RedisStorage};
+use domain::{JobId, Secret};
+use redis::AsyncCommands as _;
+use redis::aio::ConnectionManagerConfig;
+use tokio::sync::Notify;
+
+/// How long Redis may take for an answer. The client's own default of half a second kills workers on a busy machine.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
+/// A worker that is not heard of for so many heartbeats is gone.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+const MISSED_HEARTBEATS: usize = 12;
+/// Ids fetched in one go.
+const BATCH: usize = 64;
+/// Ended tasks forgotten in one go.
+const FORGET: usize = 500;
+
+/// A Redis, and the names of our keys in it.
+pub(crate) struct RedisLane {
+    connection: ConnectionManager,
+    config: Config,
+    /// Wakes this process' own worker when this process pushes.
+    pub(crate) wake: Arc<Notify>,
+}
+
+impl RedisLane {
+    /// Prepares the lane. Redis need not be there yet.
+    pub(crate) fn new(url: &Secret, namespace: &str) -> Result<Self, redis::RedisError> {
+        let client = redis::Client::open(url.expose())?;
+        let limits = ConnectionManagerConfig::new()
+            .set_response_timeout(Some(RESPONSE_TIMEOUT))
+            .set_connection_timeout(Some(CONNECTION_TIMEOUT))
+            .set_number_of_retries(1);
+        let connection = ConnectionManager::new_lazy_with_config(client, limits)?;
+        let config = Config::default()
+            .queue(format!("{namespace}:jobs"))
+            .batch_size(BATCH)
+            .heartbeat_interval(HEARTBEAT)
+            .missed_heartbeats(MISSED_HEARTBEATS)
+            // A task is over when our own code has the id; the ledger knows the rest.
+            .lock_tasks(false)
+            .persist_results(true)
+            .emit_events(false);
+        Ok(Self { connection, config, wake: Arc::default() })
+    }
+
+    pub(crate) fn backend(&self) -> RedisStorage<i64> {
+        RedisStorage::new(self.connection.clone()).with_config(self.config.clone())
+    }
+
+    /// How many ids wait in Redis.
+    pub(crate) async fn depth(&self) -> Result<usize, redis::RedisError> {
+        self.connection.clone().llen(self.config.active_jobs_list()).await
+    }
+
+    pub(crate) async fn push(&self, ids: &[JobId]) -> Result<(), String> {
+        let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+        self.backend().push_bulk(ids).await.map_err(|error| error.to_string())?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Forgets the tasks that ended; apalis keeps them for ever.
+    pub(crate) async fn forget_ended(&self) -> Result<usize, redis::RedisError> {
+        let mut connection = self.connection.clone();
+        let ended: Vec<String> = redis::cmd("SPOP")
+            .arg(self.config.done_jobs_set())
+            .arg(FORGET)
+            .query_async(&mut connection)
+            .await?;
+        if ended.is_empty() {
+            return Ok(0);
+        }
+        let data = self.config.job_data_hash();
+        let meta = self.config.job_meta_hash();
+        let mut pipe = redis::pipe();
+        pipe.hdel(data, &ended).ignore();
+        for id in &ended {
+            pipe.unlink(format!("{meta}:{id}")).ignore();
+        }
+        let () = pipe.query_async(&mut connection).await?;
+        Ok(ended.len())
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), redis::RedisError> {
+        let _pong: String = redis::cmd("PING").query_async(&mut self.connection.clone()).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! The relay: hands over again what no lane brought to a worker, and takes back what a worker left behind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::{Clock, delta};
+use store::ledger::Take;
+use store::{Db, StoreError, ledger};
+use tokio_util::sync::CancellationToken;
+
+use crate::lanes::Lanes;
+
+const EVERY: Duration = Duration::from_secs(1);
+/// While there is more than a lane can hold.
+const EVERY_IN_BACKLOG: Duration = Duration::from_millis(100);
+/// A job younger than this is left to the push that follows its commit.
+const GRACE: Duration = Duration::from_millis(500);
+/// An id that was pushed so long ago and not claimed is taken for lost.
+const PUSH_AGAIN: Duration = Duration::from_secs(10);
+/// Ids taken from the ledger in one go.
+const BATCH: usize = 500;
+const FORGET_EVERY: u32 = 5;
+
+/// Hands over due jobs.
+pub(crate) struct Relay {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) lanes: Arc<Lanes>,
+}
+
+impl Relay {
+    /// Works until it is told to stop.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let mut ticks = 0_u32;
+        loop {
+            let pause = match self.tick(GRACE).await {
+                Ok(true) => EVERY_IN_BACKLOG,
+                Ok(false) => EVERY,
+                Err(error) => {
+                    tracing::warn!(%error, "the relay cannot read the ledger; it tries again");
+                    EVERY
+                }
+            };
+            ticks = ticks.wrapping_add(1);
+            if ticks % FORGET_EVERY == 0 {
+                self.forget_ended().await;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Takes back and hands over once. True when there was more than the lane has room for.
+    pub(crate) async fn tick(&self, grace: Duration) -> Result<bool, StoreError> {
+        let taken_back = ledger::reap(&self.db, self.clock.now()).await?;
+        if taken_back > 0 {
+            tracing::warn!(jobs = taken_back, "took back jobs whose worker stopped");
+        }
+        loop {
+            let (lane, room) = self.lanes.choose().await;
+            let limit = room.min(BATCH);
+            if limit == 0 {
+                return Ok(true);
+            }
+            let now = self.clock.now();
+            let take = Take {
+                due: now - delta(grace),
+                pushed_before: now - delta(PUSH_AGAIN),
+                limit: i64::try_from(limit).unwrap_or_default(),
+            };
+            let ids = ledger::take_due(&self.db, take, now).await?;
+            if ids.is_empty() {
+                return Ok(false);
+            }
+            self.lanes.push(&lane, &ids).await;
+            if ids.len() < limit {
+                return Ok(false);
+            }
+        }
+    }
+
+    async fn forget_ended(&self) {
+        let Some(redis) = &self.lanes.redis else { return };
+        // As many as there are, in steps that do not hold Redis up.
+        while let Ok(forgotten) = redis.forget_ended().await {
+            if forgotten == 0 {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The kinds of work there are. A payload holds ids, so that whoever does the work reads how things stand by then.
+
+use domain::{NotificationId, PaymentId, Time};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use store::history::Source;
+use store::ledger::NewJob;
+
+/// A kind of work: what it is called, and when two of them are the same.
+pub trait Job: Serialize + DeserializeOwned + Send + Sync {
+    /// Its name in the ledger.
+    const KIND: &'static str;
+    /// After so many failed attempts a person must look. Money is never given up by this: the sweep comes back to it.
+    const MAX_ATTEMPTS: i64;
+
+    /// The same work has the same key; while it waits, it is not written down again.
+    fn dedupe_key(&self) -> String;
+
+    /// The payment it is about.
+    fn payment_id(&self) -> Option<PaymentId> {
+        None
+    }
+
+    /// The notification it is about.
+    fn notification_id(&self) -> Option<NotificationId> {
+        None
+    }
+
+    /// Work that is done once for each key, however many ask for it.
+    fn once_key(&self) -> Option<String> {
+        None
+    }
+
+    /// The row for the ledger, to be done not before `run_at`.
+    fn new_job(&self, run_at: Time) -> NewJob {
+        NewJob {
+            kind: Self::KIND,
+            dedupe_key: self.dedupe_key(),
+            once_key: self.once_key(),
+            // The payloads are plain structs of ids, whose serialisation cannot fail.
+            payload: serde_json::to_string(self).unwrap_or_default(),
+            payment_id: self.payment_id(),
+            notification_id: self.notification_id(),
+            run_at,
+            max_attempts: Self::MAX_ATTEMPTS,
+        }
+    }
+}
+
+/// Why the gateway is asked how a payment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// A notification said that something happened.
+    Notification,
+    /// It was time.
+    Poll,
+    /// Somebody looked at the payment.
+    Read,
+    /// A person of the house wants to know.
+    Operator,
+}
+
+impl From<Reason> for Source {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Notification => Self::Notification,
+            Reason::Poll => Self::Poll,
+            Reason::Read => Self::Read,
+            Reason::Operator => Self::Operator,
+        }
+    }
+}
+
+/// Make the transaction at the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmitCharge {
+    /// For this payment.
+    pub payment_id: PaymentId,
+}
+
+/// Find out what a notification is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessNotification {
+    /// This one.
+    pub notification_id: NotificationId,
+}
+
+/// Ask the gateway how a payment stands, and believe it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncPayment {
+    /// This one.
+    pub payment_id: PaymentId,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Cancel a payment that nobody wants any more, at the gateway first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelPayment {
+    /// This one.
+    pub payment_id: PaymentId,
+}
+
+/// Look for payments whose check is due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// The slot of the schedule, which is swept once however many schedulers there are.
+    pub slot: String,
+}
+
+impl Job for SubmitCharge {
+    const KIND: &'static str = "submit_charge";
+    const MAX_ATTEMPTS: i64 = 60;
+
+    fn dedupe_key(&self) -> String {
+        format!("{}:{}", Self::KIND, self.payment_id)
+    }
+
+    fn payment_id(&self) -> Option<PaymentId> {
+        Some(self.payment_id)
+    }
+}
+
+impl Job for ProcessNotification {
+    const KIND: &'static str = "process_notification";
+    const MAX_ATTEMPTS: i64 = 25;
+
+    fn dedupe_key(&self) -> String {
+        format!("{}:{}", Self::KIND, self.notification_id)
+    }
+
+    fn notification_id(&self) -> Option<NotificationId> {
+        Some(self.notification_id)
+    }
+}
+
+impl Job for SyncPayment {
+    const KIND: &'static str = "sync_payment";
+    const MAX_ATTEMPTS: i64 = 25;
+
+    fn dedupe_key(&self) -> String {
+        format!("{}:{}", Self::KIND, self.payment_id)
+    }
+
+    fn payment_id(&self) -> Option<PaymentId> {
+        Some(self.payment_id)
+    }
+}
+
+impl Job for CancelPayment {
+    const KIND: &'static str = "cancel_payment";
+    const MAX_ATTEMPTS: i64 = 60;
+
+    fn dedupe_key(&self) -> String {
+        format!("{}:{}", Self::KIND, self.payment_id)
+    }
+
+    fn payment_id(&self) -> Option<PaymentId> {
+        Some(self.payment_id)
+    }
+}
+
+impl Job for Sweep {
+    const KIND: &'static str = "sweep";
+    const MAX_ATTEMPTS: i64 = 5;
+
+    fn dedupe_key(&self) -> String {
+        format!("{}:{}", Self::KIND, self.slot)
+    }
+
+    fn once_key(&self) -> Option<String> {
+        Some(self.dedupe_key())
+    }
+}
+
+/// Work as it comes out of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// See [`SubmitCharge`].
+    SubmitCharge(SubmitCharge),
+    /// See [`ProcessNotification`].
+    ProcessNotification(ProcessNotification),
+    /// See [`SyncPayment`].
+    SyncPayment(SyncPayment),
+    /// See [`CancelPayment`].
+    CancelPayment(CancelPayment),
+    /// See [`Sweep`].
+    Sweep(Sweep),
+}
+
+/// Work that this Kasir cannot read: of a newer one, or damaged.
+#[derive(Debug, thiserror::Error)]
+pub enum UnknownWork {
+    /// The kind is not known.
+    #[error("no worker knows the kind {0:?}; is an older Kasir running beside a newer one?")]
+    Kind(String),
+    /// The payload does not fit the kind.
+    #[error("the payload does not fit: {0}")]
+    Payload(#[from] serde_json::Error),
+}
+
+impl Work {
+    /// Reads what the ledger holds.
+    ///
+    /// # Errors
+    /// When the kind is not known, or the payload does not fit it.
+    pub fn parse(kind: &str, payload: &str) -> Result<Self, UnknownWork> {
+        Ok(match kind {
+            SubmitCharge::KIND => Self::SubmitCharge(serde_json::from_str(payload)?),
+            ProcessNotification::KIND => Self::ProcessNotification(serde_json::from_str(payload)?),
+            SyncPayment::KIND => Self::SyncPayment(serde_json::from_str(payload)?),
+            CancelPayment::KIND => Self::CancelPayment(serde_json::from_str(payload)?),
+            Sweep::KIND => Self::Sweep(serde_json::from_str(payload)?),
+            other => return Err(UnknownWork::Kind(other.to_owned())),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn survives(job: impl Job, work: &Work) {
+        let row = job.new_job(Time::default());
+        assert_eq!(Work::parse(row.kind, &row.payload).unwrap(), *work);
+    }
+
+    #[test]
+    fn every_kind_survives_the_ledger() {
+        let payment_id = PaymentId(7);
+        survives(SubmitCharge { payment_id }, &Work::SubmitCharge(SubmitCharge { payment_id }));
+        survives(CancelPayment { payment_id }, &Work::CancelPayment(CancelPayment { payment_id }));
+        let sync = SyncPayment { payment_id, reason: Reason::Read };
+        survives(sync, &Work::SyncPayment(sync));
+        let notice = ProcessNotification { notification_id: NotificationId(3) };
+        survives(notice, &Work::ProcessNotification(notice));
+        let sweep = Sweep { slot: "2026-11-24T03:00".to_owned() };
+        survives(sweep.clone(), &Work::Sweep(sweep));
+    }
+
+    #[test]
+    fn the_same_check_for_another_reason_is_the_same_work() {
+        let key = |reason| SyncPayment { payment_id: PaymentId(1), reason }.dedupe_key();
+        assert_eq!(key(Reason::Read), key(Reason::Notification));
+    }
+
+    #[test]
+    fn work_that_nobody_knows_says_so() {
+        let error = Work::parse("dance", "{}").unwrap_err().to_string();
+        assert!(error.contains("dance"), "{error}");
+    }
+}
