@@ -84,6 +84,7 @@ CREATE TABLE payments (
 CREATE UNIQUE INDEX payments_one_live ON payments (bill_id)
     WHERE state IN ('created', 'asked', 'pending', 'review') AND superseded_at IS NULL;
 CREATE INDEX payments_of_bill ON payments (bill_id);
+CREATE INDEX payments_after ON payments (supersedes_id) WHERE supersedes_id IS NOT NULL;
 CREATE INDEX payments_to_check ON payments (next_check_at) WHERE next_check_at IS NOT NULL;
 
 CREATE TABLE payment_history (
@@ -149,6 +150,7 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX jobs_dedupe ON jobs (dedupe_key) WHERE state IN ('ready', 'running');
 CREATE INDEX jobs_due ON jobs (run_at, id) WHERE state = 'ready';
 CREATE INDEX jobs_leased ON jobs (lease_until) WHERE state = 'running';
+CREATE INDEX jobs_slots ON jobs (id) WHERE once_key IS NOT NULL;
 CREATE INDEX jobs_of_payment ON jobs (payment_id);
 
 CREATE TABLE job_attempts (

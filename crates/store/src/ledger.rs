@@ -340,14 +340,23 @@ pub async fn take_due(db: &Db, take: Take, now: Time) -> Result<Vec<JobId>, Stor
     Ok(ids.into_iter().map(JobId).collect())
 }
 
-/// How many jobs were pushed after `since` and wait to be claimed; counts no further than `limit`.
+/// Forgets ended jobs that were made for a slot before `before`, a thousand at a time.
 ///
 /// # Errors
 /// When the database does.
-pub async fn count_pushed(db: &Db, since: Time, limit: i64) -> Result<i64, StoreError> {
+pub async fn forget_slots(db: &Db, before: Time) -> Result<(), StoreError> {
+    const OLD: &str = "
+        DELETE FROM job_attempts WHERE job_id IN (
+            SELECT id FROM jobs WHERE once_key IS NOT NULL AND state = 'done' AND created_at < $1
+            ORDER BY id LIMIT 1000)";
     const SQL: &str = "
-        SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state = 'ready' AND pushed_at > $1 LIMIT $2) AS pushed";
-    Ok(read!(db, pool => sqlx::query_scalar(SQL).bind(millis(since)).bind(limit).fetch_one(pool).await?))
+        DELETE FROM jobs WHERE id IN (
+            SELECT id FROM jobs WHERE once_key IS NOT NULL AND state = 'done' AND created_at < $1
+            ORDER BY id LIMIT 1000)";
+    let mut tx = Tx::begin(db).await?;
+    in_tx!(&mut tx, conn => sqlx::query(OLD).bind(millis(before)).execute(conn).await.map(drop)?);
+    in_tx!(&mut tx, conn => sqlx::query(SQL).bind(millis(before)).execute(conn).await.map(drop)?);
+    tx.commit().await
 }
 
 /// How the ledger stands.

@@ -417,13 +417,12 @@ pub struct Sweep {
     pub again_at: Time,
 }
 
-/// The live payments of a tenant's bill that were superseded and whose end is not known yet.
+/// The payment that took the place of this one.
 ///
 /// # Errors
 /// When the database does.
-pub async fn predecessor(db: &Db, payment: &Payment) -> Result<Option<Payment>, StoreError> {
-    match payment.supersedes {
-        Some(id) => find(db, id).await,
-        None => Ok(None),
-    }
+pub async fn successor(db: &Db, id: PaymentId) -> Result<Option<Payment>, StoreError> {
+    const SQL: &str = select!("WHERE supersedes_id = $1 ORDER BY id DESC LIMIT 1");
+    let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
+    row.map(Payment::try_from).transpose()
 }

@@ -1,0 +1,67 @@
+//! What the gateway's words mean: statuses become events, answers become reports (contract §6).
+
+use domain::{Amount, Event, Method, Report, TransactionId};
+
+use crate::fields::{Fields, cut};
+use crate::instruction;
+
+/// The longest unknown status that is kept.
+const STATUS_CHARS_MAX: usize = 64;
+
+/// The report in an answer; `None` when it is not about a transaction.
+pub(crate) fn read(fields: &Fields, method: Option<Method>) -> Option<Report> {
+    Some(Report {
+        event: event(fields)?,
+        transaction_id: fields.text("transaction_id").and_then(|id| TransactionId::try_from(id).ok()),
+        amount: fields.amount("gross_amount"),
+        // One sample of the QRIS answer spells it differently (contract §2).
+        expires_at: fields.time("expiry_time").or_else(|| fields.time("expire_time")),
+        settled_at: fields.time("settlement_time"),
+        instruction: instruction::read(fields, method),
+    })
+}
+
+/// What happened, by `transaction_status`; `None` when there is none.
+pub(crate) fn event(fields: &Fields) -> Option<Event> {
+    Some(match fields.word("transaction_status")?.as_str() {
+        "pending" => Event::Accepted,
+        "authorize" => Event::Held,
+        paid @ ("settlement" | "capture") => paid_event(fields, paid),
+        "deny" => Event::Denied,
+        "cancel" => Event::Cancelled,
+        "expire" => Event::Expired,
+        "failure" => Event::Errored,
+        "refund" => Event::Refunded,
+        "partial_refund" => match fields.amount("refund_amount") {
+            // The running total of all refunds (contract §4).
+            Amount::Rupiah(total) => Event::PartiallyRefunded(total),
+            Amount::Foreign(_) | Amount::Unsaid => {
+                Event::Unheard("partial_refund without refund_amount".to_owned())
+            }
+        },
+        "chargeback" => Event::ChargedBack,
+        "partial_chargeback" => Event::PartiallyChargedBack,
+        other => Event::Unheard(cut(other, STATUS_CHARS_MAX)),
+    })
+}
+
+/// The paid rule of contract §6: code 200, and the fraud check said yes or nothing.
+fn paid_event(fields: &Fields, status: &str) -> Event {
+    match (fields.word("fraud_status").as_deref(), fields.text("status_code").as_deref()) {
+        (Some("deny"), _) => Event::Denied,
+        (Some("challenge"), _) => Event::Held,
+        // Without an amount nobody could compare it with the bill.
+        (None | Some("accept"), Some("200")) if fields.amount("gross_amount") == Amount::Unsaid => {
+            Event::Unheard(format!("{status} without gross_amount"))
+        }
+        (None | Some("accept"), Some("200")) => Event::Settled,
+        // For example a refund that the bank refused: 202 with `settlement` (contract §4).
+        (None | Some("accept"), code) => Event::Unheard(cut(
+            &format!("{status} with status_code {}", code.unwrap_or("none")),
+            STATUS_CHARS_MAX,
+        )),
+        (Some(fraud), _) => {
+            Event::Unheard(cut(&format!("{status} with fraud_status {fraud}"), STATUS_CHARS_MAX))
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What every job needs: the books, the gateway, the clock.
+
+use clock::Clock;
+use domain::{Payment, PaymentId, PollSchedule, Time};
+use midtrans::Midtrans;
+use queue::{Lease, Outcome, Performer, Queue, Work};
+use store::{Db, StoreError, payments};
+
+use crate::{cancel_payment, process_notification, submit_charge, sweep, sync_payment};
+
+/// What every job needs.
+pub struct Context {
+    /// The books.
+    pub db: Db,
+    /// The gateway.
+    pub midtrans: Midtrans,
+    /// The time.
+    pub clock: Clock,
+    /// Where to put further work.
+    pub queue: Queue,
+    /// When to ask the gateway again.
+    pub schedule: PollSchedule,
+    /// What the payer reads as the thing that is paid for; the invoice follows.
+    pub item: String,
+}
+
+/// Why a job ended without having done its work.
+pub(crate) enum Halt {
+    /// The books failed.
+    Store(StoreError),
+    /// This is to become of the attempt.
+    Outcome(Outcome),
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Outcome> for Halt {
+    fn from(outcome: Outcome) -> Self {
+        Self::Outcome(outcome)
+    }
+}
+
+/// What a job comes to.
+pub(crate) type Ended = Result<Outcome, Halt>;
+
+impl Context {
+    pub(crate) fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// The payment a job is about; without one there is nothing to try again for.
+    pub(crate) async fn payment(&self, id: PaymentId) -> Result<Payment, Halt> {
+        let found = payments::find(&self.db, id).await?;
+        found.ok_or_else(|| Outcome::GiveUp(format!("there is no payment {id}")).into())
+    }
+}
+
+impl Performer for Context {
+    async fn perform(&self, work: Work, lease: &Lease) -> Outcome {
+        let ended = match work {
+            Work::SubmitCharge(job) => submit_charge::perform(job, self, lease).await,
+            Work::ProcessNotification(job) => process_notification::perform(job, self, lease).await,
+            Work::SyncPayment(job) => sync_payment::perform(job, self, lease).await,
+            Work::CancelPayment(job) => cancel_payment::perform(job, self, lease).await,
+            Work::Sweep(job) => sweep::perform(&job, self).await,
+        };
+        match ended {
+            Ok(outcome) | Err(Halt::Outcome(outcome)) => outcome,
+            Err(Halt::Store(error)) => Outcome::Retry(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What Kasir does behind the request: one file a kind of job. No HTTP of our own, no SQL.
+
+mod books;
+mod cancel_payment;
+mod context;
+mod gateway;
+mod process_notification;
+mod schedule;
+mod submit_charge;
+mod sweep;
+mod sync_payment;
+
+pub use context::Context;
+pub use schedule::{SWEEP_EVERY, Scheduler, SchedulerError, sweep_slot};

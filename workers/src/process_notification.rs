@@ -1,0 +1,52 @@
+//! Find out what a notification is about. It is a hint to look, never data.
+
+use domain::{FindingKind, Invoice, PaymentId};
+use queue::{Job as _, Lease, Outcome, ProcessNotification, Reason, SyncPayment};
+use store::findings::NewFinding;
+use store::notifications::{self, Conclusion, Notification};
+use store::{Written, payments};
+
+use crate::Context;
+use crate::context::{Ended, Halt};
+
+pub(crate) async fn perform(job: ProcessNotification, cx: &Context, lease: &Lease) -> Ended {
+    let Some(notification) = notifications::find(&cx.db, job.notification_id).await? else {
+        return Ok(Outcome::GiveUp(format!("there is no notification {}", job.notification_id)));
+    };
+    let about = find_payment(cx, &notification).await?;
+    let order = notification.order_id.as_deref().unwrap_or_default();
+    let detail = format!("a notification of kind {:?} speaks of order {order:?}", notification.kind);
+    let base = Conclusion {
+        id: notification.id,
+        payment_id: about,
+        outcome: "ignored",
+        finding: None,
+        job: None,
+        completes: lease,
+    };
+    let conclusion = match (about, notification.kind.as_str()) {
+        (Some(payment_id), _) => {
+            let job = SyncPayment { payment_id, reason: Reason::Notification }.new_job(cx.now());
+            Conclusion { outcome: "sync", job: Some(job), ..base }
+        }
+        (None, "payment") => {
+            let kind = FindingKind::UnknownOrder;
+            let cause = format!("{}:{order}", kind.as_str());
+            let finding = NewFinding { kind, cause, payment_id: None, detail: &detail };
+            Conclusion { outcome: "unknown order", finding: Some(finding), ..base }
+        }
+        (None, _) => base,
+    };
+    match notifications::conclude(&cx.db, &conclusion, cx.now()).await? {
+        (Written::Done, wake) => Ok(Outcome::Completed { wake }),
+        (Written::LostLease | Written::Stale, _) => Ok(Outcome::Lost),
+    }
+}
+
+async fn find_payment(cx: &Context, notification: &Notification) -> Result<Option<PaymentId>, Halt> {
+    let invoice = notification.order_id.as_deref().and_then(|order| Invoice::try_from(order).ok());
+    match invoice {
+        Some(invoice) => Ok(payments::find_by_invoice(&cx.db, &invoice).await?.map(|payment| payment.id)),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,45 @@
+//! Look for payments whose check is due, and have each one checked.
+
+use std::time::Duration;
+
+use clock::delta;
+use queue::{Job as _, Outcome, Reason, SubmitCharge, Sweep, SyncPayment};
+use store::{ledger, payments};
+
+use crate::Context;
+use crate::context::Ended;
+
+/// Payments taken in one transaction.
+const BATCH: i64 = 500;
+/// When to take a payment again whose check came to nothing.
+const AGAIN_AFTER: Duration = Duration::from_secs(300);
+/// How long the rows of ended sweeps are kept.
+const KEEP_SLOTS: Duration = Duration::from_secs(24 * 3600);
+
+pub(crate) async fn perform(_job: &Sweep, cx: &Context) -> Ended {
+    let now = cx.now();
+    let sweep = payments::Sweep { limit: BATCH, again_at: now + delta(AGAIN_AFTER) };
+    let mut checked = 0;
+    loop {
+        let (taken, wake) = payments::take_due_checks(
+            &cx.db,
+            &sweep,
+            |payment_id, never_asked| match never_asked {
+                true => SubmitCharge { payment_id }.new_job(now),
+                false => SyncPayment { payment_id, reason: Reason::Poll }.new_job(now),
+            },
+            now,
+        )
+        .await?;
+        cx.queue.wake(wake);
+        checked += taken;
+        if taken == 0 {
+            break;
+        }
+    }
+    if checked > 0 {
+        tracing::info!(payments = checked, "swept");
+    }
+    ledger::forget_slots(&cx.db, now - delta(KEEP_SLOTS)).await?;
+    Ok(Outcome::Done)
+}

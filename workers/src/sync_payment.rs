@@ -1,0 +1,50 @@
+//! Ask the gateway how a payment stands, and believe it.
+
+use domain::{Event, Failure, Payment, State};
+use midtrans::CallError;
+use queue::{Job as _, Lease, Outcome, SubmitCharge, SyncPayment};
+use store::payments;
+
+use crate::Context;
+use crate::books::{News, decision, describe};
+use crate::context::Ended;
+use crate::gateway::outcome_of;
+
+/// Webhook, poll, page read and operator all end here.
+pub(crate) async fn perform(job: SyncPayment, cx: &Context, lease: &Lease) -> Ended {
+    let payment = cx.payment(job.payment_id).await?;
+    if payment.state == State::Created {
+        return charge_first(cx, &payment).await;
+    }
+    match cx.midtrans.status(payment.invoice.as_str()).await {
+        Ok(report) => {
+            let report = cx.with_instruction(&payment, report).await?;
+            let news = News { report: &report, source: job.reason.into(), detail: describe(&report) };
+            cx.settle(payment, &news, lease).await
+        }
+        Err(CallError::NoSuchTransaction) => match payment.state {
+            // Nobody knows yet whether the charge arrived; the charge job finds out.
+            State::Created | State::Asked => charge_first(cx, &payment).await,
+            State::Failed(Failure::Withdrawn | Failure::Rejected) => Ok(Outcome::Done),
+            State::Pending
+            | State::Review
+            | State::Paid
+            | State::PartiallyRefunded { .. }
+            | State::Refunded
+            | State::ChargedBack
+            | State::Failed(_) => {
+                let detail = "the gateway has no such transaction".to_owned();
+                let news = News { report: &decision(Event::Absent), source: job.reason.into(), detail };
+                cx.settle(payment, &news, lease).await
+            }
+        },
+        Err(error) => Ok(outcome_of(&error)),
+    }
+}
+
+async fn charge_first(cx: &Context, payment: &Payment) -> Ended {
+    let next_check_at = cx.schedule.next_check(payment, cx.now());
+    payments::mark_checked(&cx.db, payment, next_check_at, cx.now()).await?;
+    cx.queue.enqueue(&[SubmitCharge { payment_id: payment.id }.new_job(cx.now())]).await?;
+    Ok(Outcome::Done)
+}
