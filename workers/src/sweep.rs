@@ -24,9 +24,12 @@ pub(crate) async fn perform(_job: &Sweep, cx: &Context) -> Ended {
         let (taken, wake) = payments::take_due_checks(
             &cx.db,
             &sweep,
-            |payment_id, never_asked| match never_asked {
-                true => SubmitCharge { payment_id }.new_job(now),
-                false => SyncPayment { payment_id, reason: Reason::Poll }.new_job(now),
+            |payment_id, never_asked| {
+                if never_asked {
+                    SubmitCharge { payment_id }.new_job(now)
+                } else {
+                    SyncPayment { payment_id, reason: Reason::Poll }.new_job(now)
+                }
             },
             now,
         )

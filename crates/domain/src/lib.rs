@@ -17,7 +17,9 @@ mod wib;
 pub use bill::{BillStatus, Period};
 pub use finding::FindingKind;
 pub use fold::{Amount, Learned, Report, Ruling, fold};
-pub use ids::{BillId, FindingId, Invoice, JobId, MethodId, NotificationId, PaymentId, RoomId, TransactionId, UserId};
+pub use ids::{
+    BillId, FindingId, Invoice, JobId, MethodId, NotificationId, PaymentId, RoomId, TransactionId, UserId,
+};
 pub use instruction::Instruction;
 pub use method::{Confirmation, Method};
 pub use money::Rupiah;

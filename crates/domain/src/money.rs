@@ -80,9 +80,13 @@ mod tests {
 
     #[test]
     fn people_read_thousands_with_dots() {
-        for (amount, text) in
-            [(0, "Rp0"), (999, "Rp999"), (1_000, "Rp1.000"), (1_250_000, "Rp1.250.000"), (12_345_678, "Rp12.345.678")]
-        {
+        for (amount, text) in [
+            (0, "Rp0"),
+            (999, "Rp999"),
+            (1_000, "Rp1.000"),
+            (1_250_000, "Rp1.250.000"),
+            (12_345_678, "Rp12.345.678"),
+        ] {
             assert_eq!(Rupiah::try_from(amount).unwrap().to_string(), text);
         }
     }

@@ -82,7 +82,8 @@ impl Payment {
     /// Until when the payer may pay: what the gateway said, or what is usual for the method until it has spoken.
     #[must_use]
     pub fn deadline(&self) -> Time {
-        self.expires_at.unwrap_or_else(|| self.asked_at.unwrap_or(self.created_at) + self.method.usual_validity())
+        self.expires_at
+            .unwrap_or_else(|| self.asked_at.unwrap_or(self.created_at) + self.method.usual_validity())
     }
 
     /// True while somebody still wants it paid: live, and no other payment took its place.

@@ -50,7 +50,11 @@ impl PollSchedule {
             },
             State::PartiallyRefunded { .. } | State::Refunded | State::ChargedBack => None,
             State::Failed(
-                Failure::Withdrawn | Failure::Rejected | Failure::Denied | Failure::Errored | Failure::Reversed,
+                Failure::Withdrawn
+                | Failure::Rejected
+                | Failure::Denied
+                | Failure::Errored
+                | Failure::Reversed,
             ) => None,
         }
     }

@@ -119,9 +119,10 @@ impl State {
             (S::Created | S::Failed(_), E::Absent) => Stay,
             (S::Failed(_), E::Rejected) => Stay,
             (S::Pending | S::Review, E::Absent | E::Rejected) => Look(Found::StatusConflict),
-            (S::Paid | S::PartiallyRefunded { .. } | S::Refunded | S::ChargedBack, E::Absent | E::Rejected) => {
-                Look(Found::StatusConflict)
-            }
+            (
+                S::Paid | S::PartiallyRefunded { .. } | S::Refunded | S::ChargedBack,
+                E::Absent | E::Rejected,
+            ) => Look(Found::StatusConflict),
 
             // A live transaction where we believe that there is none.
             (S::Failed(Failure::Withdrawn | Failure::Rejected), E::Accepted | E::Held) => {
@@ -134,7 +135,9 @@ impl State {
             // Old news comes late and twice; what we know already wins.
             (S::Pending | S::Review, E::Accepted) => Stay,
             (S::Review, E::Held) => Stay,
-            (S::Paid | S::PartiallyRefunded { .. } | S::Refunded | S::ChargedBack, E::Accepted | E::Held) => Stay,
+            (S::Paid | S::PartiallyRefunded { .. } | S::Refunded | S::ChargedBack, E::Accepted | E::Held) => {
+                Stay
+            }
             (S::Failed(_), E::Accepted | E::Held) => Stay,
 
             // Money.
@@ -147,9 +150,15 @@ impl State {
 
             // No money.
             (S::Created | S::Asked | S::Pending | S::Review, E::Denied) => MoveTo(S::Failed(Failure::Denied)),
-            (S::Created | S::Asked | S::Pending | S::Review, E::Cancelled) => MoveTo(S::Failed(Failure::Cancelled)),
-            (S::Created | S::Asked | S::Pending | S::Review, E::Expired) => MoveTo(S::Failed(Failure::Expired)),
-            (S::Created | S::Asked | S::Pending | S::Review, E::Errored) => MoveTo(S::Failed(Failure::Errored)),
+            (S::Created | S::Asked | S::Pending | S::Review, E::Cancelled) => {
+                MoveTo(S::Failed(Failure::Cancelled))
+            }
+            (S::Created | S::Asked | S::Pending | S::Review, E::Expired) => {
+                MoveTo(S::Failed(Failure::Expired))
+            }
+            (S::Created | S::Asked | S::Pending | S::Review, E::Errored) => {
+                MoveTo(S::Failed(Failure::Errored))
+            }
             (S::Failed(_), E::Denied | E::Cancelled | E::Expired | E::Errored) => Stay,
             (S::Paid, E::Denied) => match method {
                 Confirmation::Reversible => MoveAndTell(S::Failed(Failure::Reversed), Found::Reversal),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::{
-    Amount, BillId, Event, Failure, FindingKind, Instruction, Invoice, Method, Payment, PaymentId, PollSchedule, Report,
-    Rupiah, State, Step, Time, TransactionId, UserId, fold,
+    Amount, BillId, Event, Failure, FindingKind, Instruction, Invoice, Method, Payment, PaymentId,
+    PollSchedule, Report, Rupiah, State, Step, Time, TransactionId, UserId, fold,
 };
 
 fn at(minute: i64) -> Time {

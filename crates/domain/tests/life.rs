@@ -101,11 +101,16 @@ fn money_is_lost_only_to_a_reversal_a_refund_or_a_chargeback() {
 #[test]
 fn a_settlement_is_booked_or_a_person_hears_of_it() {
     every_pair(|state, event, method| {
-        if *event == Event::Settled && !state.holds_money() && !matches!(state, State::Refunded | State::ChargedBack) {
+        if *event == Event::Settled
+            && !state.holds_money()
+            && !matches!(state, State::Refunded | State::ChargedBack)
+        {
             let step = state.on(event, method);
             let heard = matches!(
                 step,
-                Step::MoveTo(State::Paid) | Step::MoveAndTell(State::Paid, FindingKind::LateSettlement) | Step::Look(_)
+                Step::MoveTo(State::Paid)
+                    | Step::MoveAndTell(State::Paid, FindingKind::LateSettlement)
+                    | Step::Look(_)
             );
             assert!(heard, "{state:?} ignores a settlement: {step:?}");
         }

@@ -1,0 +1,13 @@
+//! The simulator seen from outside, over real HTTP, held against the gateway's contract.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+mod actions;
+mod auth;
+mod charges;
+mod faults;
+mod idempotency;
+mod kit;
+mod notifications;
+mod pages;
+mod refunds;
+mod state_file;

@@ -1,0 +1,200 @@
+//! What the merchant hears, how often, and in what order.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sha2::{Digest, Sha512};
+
+use crate::kit::{Kit, bca, store};
+
+#[tokio::test]
+async fn a_notification_is_signed_by_the_formula() {
+    let kit = Kit::open().await;
+    kit.paid(&bca("o")).await;
+    assert_eq!(kit.merchant.statuses(), ["pending", "settlement"]);
+    for body in kit.merchant.got() {
+        let text = |name: &str| body[name].as_str().unwrap().to_owned();
+        let signed = format!(
+            "{}{}{}SB-Mid-server-simulator",
+            text("order_id"),
+            text("status_code"),
+            text("gross_amount")
+        );
+        assert_eq!(text("signature_key"), hex::encode(Sha512::digest(signed)));
+        assert_eq!(text("status_message"), "midtrans payment notification");
+        assert_eq!(text("merchant_id"), "G812785002");
+        assert!(body.as_object().unwrap().values().all(|value| !value.is_null()));
+    }
+    assert_eq!(kit.merchant.agents(), ["Veritrans", "Veritrans"]);
+}
+
+#[tokio::test]
+async fn indomaret_has_an_approval_code_and_no_fraud_status() {
+    let kit = Kit::open().await;
+    kit.paid(&store("i", "indomaret")).await;
+    let body = kit.merchant.got().pop().unwrap();
+    assert!(body["approval_code"].is_string() && body["payment_code"].is_string());
+    assert!(body.get("fraud_status").is_none());
+}
+
+#[tokio::test]
+async fn what_the_merchant_put_in_comes_back() {
+    let kit = Kit::open().await;
+    let mut body = bca("o");
+    body["custom_field1"] = json!("room 7");
+    body["metadata"] = json!({ "month": "2026-11" });
+    kit.paid(&body).await;
+    let got = kit.merchant.got().pop().unwrap();
+    assert_eq!((&got["custom_field1"], &got["metadata"]["month"]), (&json!("room 7"), &json!("2026-11")));
+}
+
+#[tokio::test]
+async fn the_answer_decides_how_often_the_gateway_tries_again() {
+    for (answer, retries) in [
+        (200, 0),
+        (204, 0),
+        (500, 1),
+        (503, 4),
+        (404, 2),
+        (400, 2),
+        (301, 0),
+        (302, 0),
+        (303, 0),
+        (401, 5),
+        (502, 5),
+    ] {
+        let kit = Kit::open().await;
+        kit.merchant.answers(answer);
+        kit.charge_bca("o").await;
+        kit.sim.wait_until_delivered().await.unwrap();
+        assert_eq!(kit.merchant.got().len(), 1, "{answer}: nothing more before its time");
+        for _ in 0..7 {
+            kit.clock.advance(Duration::from_secs(210 * 60));
+            kit.sim.deliver_due().await.unwrap();
+        }
+        // The payment expires within that time, which is another notification with retries of its own.
+        let pending = kit.merchant.statuses().iter().filter(|status| *status == "pending").count();
+        assert_eq!(pending, 1 + retries, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn retries_keep_the_intervals_of_the_table() {
+    let kit = Kit::open().await;
+    kit.merchant.answers(503);
+    kit.charge_bca("o").await;
+    kit.sim.wait_until_delivered().await.unwrap();
+    for minutes in [2_u64, 10, 30, 90] {
+        let before = kit.merchant.got().len();
+        kit.clock.advance(Duration::from_secs(minutes * 30 - 1));
+        kit.sim.deliver_due().await.unwrap();
+        assert_eq!(kit.merchant.got().len(), before, "not before half of {minutes} minutes");
+        kit.clock.advance(Duration::from_secs(minutes * 30 + 1));
+        kit.sim.deliver_due().await.unwrap();
+        assert_eq!(kit.merchant.got().len(), before + 1, "by {minutes} minutes");
+    }
+    assert_eq!(kit.sim.notifications_waiting(), 0);
+    assert!(kit.sim.notifications_sent().iter().all(|sent| sent.answer == Some(503)));
+}
+
+#[tokio::test]
+async fn a_307_is_followed_with_the_same_body() {
+    let kit = Kit::open().await;
+    kit.merchant.answers_next(&[307, 308, 200]);
+    kit.charge_bca("o").await;
+    kit.sim.wait_until_delivered().await.unwrap();
+    let got = kit.merchant.got();
+    assert_eq!(got.len(), 3);
+    assert!(got.iter().all(|body| *body == got[0]));
+    assert_eq!(kit.sim.notifications_sent()[0].answer, Some(200));
+}
+
+#[tokio::test]
+async fn nobody_listening_earns_five_retries() {
+    let kit = Kit::open().await;
+    kit.sim.set_notification_url(Some("http://127.0.0.1:1/nobody".to_owned()));
+    kit.charge_bca("o").await;
+    kit.sim.wait_until_delivered().await.unwrap();
+    for _ in 0..7 {
+        kit.clock.advance(Duration::from_secs(200 * 60));
+        kit.sim.deliver_due().await.unwrap();
+    }
+    assert_eq!(kit.sim.notifications_sent().iter().filter(|sent| sent.answer.is_none()).count(), 6);
+}
+
+#[tokio::test]
+async fn a_charge_may_name_other_urls() {
+    let kit = Kit::open().await;
+    for (header, order_id) in [("X-Append-Notification", "appended"), ("X-Override-Notification", "instead")]
+    {
+        let urls = format!("{0}/1,{0}/2, {0}/3,{0}/4", kit.merchant.url);
+        kit.answer(kit.post("/v2/charge").header(header, urls).json(&bca(order_id))).await;
+    }
+    kit.sim.wait_until_delivered().await.unwrap();
+    let count =
+        |order_id| kit.sim.notifications_sent().iter().filter(|sent| sent.order_id == order_id).count();
+    assert_eq!((count("appended"), count("instead")), (4, 3));
+}
+
+#[tokio::test]
+async fn lost_notifications_are_lost_for_good() {
+    let kit = Kit::open().await;
+    kit.sim.faults(|f| f.notifications.drop_all = true);
+    kit.paid(&bca("o")).await;
+    kit.sim.faults(|f| f.notifications.drop_all = false);
+    kit.clock.advance(Duration::from_secs(10 * 3600));
+    kit.sim.deliver_due().await.unwrap();
+    assert!(kit.merchant.got().is_empty());
+    assert_eq!(kit.sim.notifications_dropped(), 2);
+    assert_eq!(kit.status("o").await["transaction_status"], "settlement");
+}
+
+#[tokio::test]
+async fn copies_arrive_as_often_as_told() {
+    for copies in [2, 3] {
+        let kit = Kit::open().await;
+        kit.sim.faults(|f| f.notifications.copies = copies);
+        kit.charge_bca("o").await;
+        kit.sim.wait_until_delivered().await.unwrap();
+        assert_eq!(kit.merchant.got().len(), usize::try_from(copies).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn shuffled_notifications_wait_and_come_in_another_order() {
+    let kit = Kit::open().await;
+    kit.sim.faults(|f| f.notifications.shuffle = true);
+    kit.paid(&bca("o")).await;
+    assert!(kit.merchant.got().is_empty());
+    kit.sim.release_notifications();
+    kit.sim.wait_until_delivered().await.unwrap();
+    assert_eq!(kit.merchant.statuses(), ["settlement", "pending"]);
+    kit.sim.faults(|f| f.notifications.shuffle_after = 2);
+    kit.paid(&bca("p")).await;
+    assert_eq!(kit.merchant.got().len(), 4, "the second lets both go");
+}
+
+#[tokio::test]
+async fn delayed_notifications_wait_for_their_time() {
+    let kit = Kit::open().await;
+    kit.sim.faults(|f| f.notifications.delay_ms = 60_000);
+    kit.paid(&bca("o")).await;
+    kit.sim.deliver_due().await.unwrap();
+    assert!(kit.merchant.got().is_empty());
+    kit.clock.advance(Duration::from_secs(60));
+    kit.sim.deliver_due().await.unwrap();
+    assert_eq!(kit.merchant.statuses(), ["pending", "settlement"]);
+}
+
+#[tokio::test]
+async fn the_dashboard_test_is_signed_and_belongs_to_no_order() {
+    let kit = Kit::open().await;
+    assert!(kit.sim.send_test_notification());
+    kit.sim.wait_until_delivered().await.unwrap();
+    let body = kit.merchant.got().pop().unwrap();
+    let order_id = body["order_id"].as_str().unwrap();
+    assert!(order_id.starts_with("payment_notif_test_G812785002_"));
+    let signed = format!("{order_id}200105000.00SB-Mid-server-simulator");
+    assert_eq!(body["signature_key"], hex::encode(Sha512::digest(signed)));
+    assert_eq!(kit.status(order_id).await["status_code"], "404");
+}

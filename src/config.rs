@@ -1,0 +1,278 @@
+//! The configuration: the environment wins over `kasir.toml`, the file over the defaults. All mistakes are told at once.
+
+mod file;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use domain::Secret;
+use queue::RedisSettings;
+
+pub use file::File;
+
+/// The gateway, and the keys to it.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Signs our calls. Never leaves the server.
+    pub server_key: Secret,
+    /// For browsers of other designs; kept so that nothing else has to know it.
+    pub client_key: Option<Secret>,
+    /// Where the Core API is.
+    pub base_url: String,
+}
+
+/// All settings of a process.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the books are.
+    pub database_url: Secret,
+    /// Where Redis is; `None`: jobs travel inside the process.
+    pub redis: Option<RedisSettings>,
+    /// Where to listen.
+    pub addr: SocketAddr,
+    /// The gateway; `None`: the built-in simulator plays it.
+    pub gateway: Option<Gateway>,
+    /// Keys that may have signed a notification, the server key apart.
+    pub notification_keys: Vec<Secret>,
+    /// Names and keys of the front ends.
+    pub api_keys: Vec<(String, Secret)>,
+    /// Signs and remembers what must be ours; `None`: made once and kept in a file.
+    pub secret: Option<Secret>,
+    /// Where the built-in simulator listens.
+    pub simulator_addr: SocketAddr,
+    /// Everything else.
+    pub file: File,
+}
+
+/// All that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistakes(pub Vec<String>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "the configuration has {} mistake(s):", self.0.len())?;
+        self.0.iter().try_for_each(|mistake| writeln!(f, "  - {mistake}"))
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+const SANDBOX: &str = "https://api.sandbox.midtrans.com";
+const PRODUCTION: &str = "https://api.midtrans.com";
+
+impl Config {
+    /// Reads the environment of this process and the file that `KASIR_CONFIG` names, `kasir.toml` by default.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn load() -> Result<Self, Mistakes> {
+        let named = std::env::var_os("KASIR_CONFIG").map(PathBuf::from);
+        let path = named.clone().unwrap_or_else(|| PathBuf::from("kasir.toml"));
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(Mistakes(vec![format!("{} cannot be read: {error}", path.display())])),
+        };
+        Self::from_parts(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()), &text)
+    }
+
+    /// The same from any environment, given as a function from names to values, and the text of a file.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn from_parts(env: &dyn Fn(&str) -> Option<String>, text: &str) -> Result<Self, Mistakes> {
+        let mut mistakes = Vec::new();
+        let file = File::parse(text).unwrap_or_else(|mistake| {
+            mistakes.push(mistake);
+            File::default()
+        });
+        file.check(&mut mistakes);
+        let database_url = env("DATABASE_URL").unwrap_or_else(|| "sqlite://kasir.db".to_owned());
+        check_database_url(&database_url, &mut mistakes);
+        let config = Self {
+            redis: redis(env, &mut mistakes),
+            addr: address(env, "KASIR_ADDR", "127.0.0.1:8080", &mut mistakes),
+            simulator_addr: address(env, "KASIR_SIMULATOR_ADDR", "127.0.0.1:9090", &mut mistakes),
+            gateway: gateway(env, &mut mistakes),
+            notification_keys: secrets(env, "MIDTRANS_NOTIFICATION_KEYS"),
+            api_keys: api_keys(env, &mut mistakes),
+            secret: secret(env, &database_url, &mut mistakes),
+            database_url: Secret::from(database_url),
+            file,
+        };
+        if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes)) }
+    }
+
+    /// The file of the SQLite database, when there is one.
+    #[must_use]
+    pub fn sqlite_file(&self) -> Option<&Path> {
+        let url = self.database_url.expose();
+        let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))?;
+        Some(Path::new(path.split('?').next().unwrap_or(path)))
+    }
+
+    /// How long a request may take.
+    #[must_use]
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.file.limits.request_timeout_s)
+    }
+}
+
+fn check_database_url(url: &str, mistakes: &mut Vec<String>) {
+    let known = ["sqlite:", "postgres://", "postgresql://"];
+    if !known.iter().any(|scheme| url.starts_with(scheme)) {
+        mistakes.push("DATABASE_URL is neither sqlite://FILE nor postgres://USER@HOST/NAME".to_owned());
+    }
+}
+
+fn redis(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> Option<RedisSettings> {
+    let url = env("REDIS_URL")?;
+    if !["redis://", "rediss://", "redis+unix://", "unix://"].iter().any(|scheme| url.starts_with(scheme)) {
+        mistakes.push("REDIS_URL does not begin with redis://".to_owned());
+    }
+    let namespace = env("KASIR_REDIS_NAMESPACE").unwrap_or_else(|| "kasir".to_owned());
+    Some(RedisSettings { url: Secret::from(url), namespace })
+}
+
+fn address(
+    env: &dyn Fn(&str) -> Option<String>,
+    name: &str,
+    default: &str,
+    mistakes: &mut Vec<String>,
+) -> SocketAddr {
+    let text = env(name).unwrap_or_else(|| default.to_owned());
+    text.parse().unwrap_or_else(|_| {
+        mistakes.push(format!("{name} is {text:?}; it should look like 127.0.0.1:8080"));
+        SocketAddr::from(([127, 0, 0, 1], 0))
+    })
+}
+
+fn gateway(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> Option<Gateway> {
+    let client_key = env("MIDTRANS_CLIENT_KEY").map(Secret::from);
+    let base_url = env("MIDTRANS_BASE_URL");
+    let Some(server_key) = env("MIDTRANS_SERVER_KEY") else {
+        if base_url.is_some() || client_key.is_some() {
+            mistakes.push(
+                "MIDTRANS_SERVER_KEY is missing, though MIDTRANS_BASE_URL or MIDTRANS_CLIENT_KEY is set; set all of \
+                 them for the gateway, or none for the built-in simulator"
+                    .to_owned(),
+            );
+        }
+        return None;
+    };
+    let is_sandbox_key = server_key.starts_with("SB-");
+    let usual = if is_sandbox_key { SANDBOX } else { PRODUCTION };
+    let base_url = base_url.unwrap_or_else(|| usual.to_owned()).trim_end_matches('/').to_owned();
+    if is_sandbox_key && base_url == PRODUCTION {
+        mistakes.push(
+            "MIDTRANS_SERVER_KEY is a sandbox key, MIDTRANS_BASE_URL is the production host".to_owned(),
+        );
+    }
+    if !is_sandbox_key && base_url == SANDBOX {
+        mistakes.push(
+            "MIDTRANS_SERVER_KEY is a production key, MIDTRANS_BASE_URL is the sandbox host".to_owned(),
+        );
+    }
+    Some(Gateway { server_key: Secret::from(server_key), client_key, base_url })
+}
+
+fn secrets(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Vec<Secret> {
+    let list = env(name).unwrap_or_default();
+    list.split(',').map(str::trim).filter(|key| !key.is_empty()).map(Secret::from).collect()
+}
+
+fn api_keys(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> Vec<(String, Secret)> {
+    let mut keys = Vec::new();
+    for (place, pair) in env("API_KEYS").unwrap_or_default().split(',').enumerate() {
+        match pair.trim().split_once('=') {
+            Some((name, key)) if !name.trim().is_empty() && key.trim().len() >= 16 => {
+                keys.push((name.trim().to_owned(), Secret::from(key.trim())));
+            }
+            Some(_) => mistakes
+                .push(format!("API_KEYS: entry {} needs a name and a key of 16 characters", place + 1)),
+            None if pair.trim().is_empty() => {}
+            None => mistakes.push(format!("API_KEYS: entry {} is not of the form name=key", place + 1)),
+        }
+    }
+    keys
+}
+
+fn secret(
+    env: &dyn Fn(&str) -> Option<String>,
+    database_url: &str,
+    mistakes: &mut Vec<String>,
+) -> Option<Secret> {
+    match env("KASIR_SECRET") {
+        Some(secret) if secret.len() >= 32 => Some(Secret::from(secret)),
+        Some(_) => {
+            mistakes.push(
+                "KASIR_SECRET is shorter than 32 characters; `openssl rand -hex 32` makes one".to_owned(),
+            );
+            None
+        }
+        None => {
+            if !database_url.starts_with("sqlite:") {
+                mistakes.push(
+                    "KASIR_SECRET is missing; all processes need the same one, and `openssl rand -hex 32` makes it"
+                        .to_owned(),
+                );
+            }
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(pairs: &[(&str, &str)], text: &str) -> Result<Config, Mistakes> {
+        let find =
+            |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Config::from_parts(&find, text)
+    }
+
+    #[test]
+    fn with_nothing_set_everything_is_built_in() {
+        let config = load(&[], "").unwrap();
+        assert_eq!(config.addr.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.sqlite_file(), Some(Path::new("kasir.db")));
+        assert!(config.gateway.is_none() && config.redis.is_none());
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let env = [
+            ("DATABASE_URL", "mysql://x"),
+            ("KASIR_ADDR", "here"),
+            ("REDIS_URL", "http://x"),
+            ("API_KEYS", "web=short,nonsense"),
+            ("MIDTRANS_CLIENT_KEY", "SB-Mid-client-x"),
+            ("KASIR_SECRET", "short"),
+        ];
+        let Mistakes(mistakes) = load(&env, "[limits]\nbody_kilobytes = 3\n").unwrap_err();
+        assert_eq!(mistakes.len(), 8, "{mistakes:#?}");
+    }
+
+    #[test]
+    fn the_key_decides_the_host_and_a_wrong_pair_is_refused() {
+        let host = |key| load(&[("MIDTRANS_SERVER_KEY", key)], "").unwrap().gateway.unwrap().base_url;
+        assert_eq!(host("SB-Mid-server-x"), SANDBOX);
+        assert_eq!(host("Mid-server-x"), PRODUCTION);
+        for (key, url) in [("SB-Mid-server-x", PRODUCTION), ("Mid-server-x", SANDBOX)] {
+            assert!(load(&[("MIDTRANS_SERVER_KEY", key), ("MIDTRANS_BASE_URL", url)], "").is_err());
+        }
+    }
+
+    #[test]
+    fn no_mistake_and_no_debug_text_shows_a_secret() {
+        let env = [("MIDTRANS_SERVER_KEY", "SB-Mid-server-hush"), ("API_KEYS", "web=hush-hush-hush-hush")];
+        let shown = format!("{:?}", load(&env, "").unwrap());
+        assert!(!shown.contains("hush"), "{shown}");
+        let env = [("API_KEYS", "web=hush,hush-hush"), ("KASIR_SECRET", "hush")];
+        let shown = load(&env, "").unwrap_err().to_string();
+        assert!(!shown.contains("hush"), "{shown}");
+    }
+}

@@ -1,0 +1,155 @@
+//! `kasir.toml`: limits and schedules, each with a default.
+
+use std::time::Duration;
+
+use domain::PollSchedule;
+use queue::Limits as JobLimits;
+use serde::Deserialize;
+
+/// What `kasir.toml` may say. A name that is not known is a mistake.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct File {
+    /// Limits.
+    pub limits: Limits,
+    /// When the gateway is asked again.
+    pub schedule: Schedule,
+    /// Calls to the gateway.
+    pub gateway: Calls,
+}
+
+/// Limits. Everything has one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The largest body of a request, in bytes.
+    pub body_bytes: usize,
+    /// The longest list in an answer.
+    pub page_size: i64,
+    /// How long a request may take, in seconds.
+    pub request_timeout_s: u64,
+    /// Connections to the database.
+    pub db_connections: u32,
+    /// How long to wait for a connection to the database, in seconds.
+    pub db_wait_s: u64,
+    /// Jobs done at once in a process.
+    pub jobs_at_once: usize,
+    /// How long a job may take, in seconds. Longer than a call to the gateway.
+    pub job_timeout_s: u64,
+    /// How long a lease lasts, in seconds; a killed worker's jobs run elsewhere after it.
+    pub lease_s: u64,
+    /// Passwords hashed at once; each takes 19 MiB.
+    pub hashings_at_once: usize,
+}
+
+/// When the gateway is asked again how a payment stands.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Schedule {
+    /// After the charge, in minutes.
+    pub after_charge_min: Vec<u64>,
+    /// Then as often as this until the transaction ends, in minutes.
+    pub every_min: u64,
+    /// After the transaction's end, in minutes.
+    pub after_expiry_min: Vec<u64>,
+    /// After a settlement that can be taken back, in minutes.
+    pub after_settlement_min: Vec<u64>,
+    /// A payment that somebody looks at is checked when the last check is older than this, in seconds.
+    pub on_read_s: u64,
+}
+
+/// Calls to the gateway.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Calls {
+    /// How long a connection may take, in seconds.
+    pub connect_timeout_s: u64,
+    /// How long a call may take, in seconds. Banks are slow: 30 or more.
+    pub timeout_s: u64,
+    /// What the payer reads as the thing that is paid for, at most 50 characters.
+    pub item: String,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 64 * 1024,
+            page_size: 200,
+            request_timeout_s: 15,
+            db_connections: 10,
+            db_wait_s: 3,
+            jobs_at_once: 16,
+            job_timeout_s: 45,
+            lease_s: 10,
+            hashings_at_once: 2,
+        }
+    }
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            after_charge_min: vec![1, 3, 7, 15, 30],
+            every_min: 60,
+            after_expiry_min: vec![1, 15, 24 * 60],
+            after_settlement_min: vec![6, 15],
+            on_read_s: 5,
+        }
+    }
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self { connect_timeout_s: 5, timeout_s: 30, item: "Sewa kamar kost".to_owned() }
+    }
+}
+
+impl File {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| format!("kasir.toml: {error}"))
+    }
+
+    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+        let limits = &self.limits;
+        let positive = [
+            ("limits.body_bytes", limits.body_bytes > 0),
+            ("limits.page_size", limits.page_size > 0),
+            ("limits.request_timeout_s", limits.request_timeout_s > 0),
+            ("limits.db_connections", limits.db_connections > 0),
+            ("limits.jobs_at_once", limits.jobs_at_once > 0),
+            ("limits.lease_s", limits.lease_s > 0),
+            ("limits.hashings_at_once", limits.hashings_at_once > 0),
+            ("schedule.every_min", self.schedule.every_min > 0),
+            ("gateway.timeout_s", self.gateway.timeout_s > 0),
+        ];
+        mistakes.extend(positive.iter().filter(|(_, good)| !good).map(|(name, _)| format!("{name} is 0")));
+        if limits.job_timeout_s <= self.gateway.timeout_s {
+            mistakes.push("limits.job_timeout_s is not longer than gateway.timeout_s".to_owned());
+        }
+    }
+
+    /// The schedule as the domain knows it.
+    #[must_use]
+    pub fn poll_schedule(&self) -> PollSchedule {
+        let minutes = |list: &[u64]| list.iter().map(|min| Duration::from_secs(min * 60)).collect();
+        let schedule = &self.schedule;
+        PollSchedule {
+            after_charge: minutes(&schedule.after_charge_min),
+            every: Duration::from_secs(schedule.every_min * 60),
+            after_expiry: minutes(&schedule.after_expiry_min),
+            after_settlement: minutes(&schedule.after_settlement_min),
+            ..PollSchedule::default()
+        }
+    }
+
+    /// The limits of the work in this process.
+    #[must_use]
+    pub fn job_limits(&self) -> JobLimits {
+        JobLimits {
+            jobs_at_once: self.limits.jobs_at_once,
+            job_timeout: Duration::from_secs(self.limits.job_timeout_s),
+            lease: Duration::from_secs(self.limits.lease_s),
+            ..JobLimits::default()
+        }
+    }
+}

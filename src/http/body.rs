@@ -1,0 +1,32 @@
+//! Reading JSON bodies, with a clear word about what is wrong with one.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use serde::de::DeserializeOwned;
+
+use super::Problem;
+
+/// A JSON body that parsed.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(JsonRejection::JsonDataError(error)) => Err(Problem::Unprocessable(reason(&error))),
+            Err(JsonRejection::JsonSyntaxError(error)) => Err(Problem::Malformed(reason(&error))),
+            Err(JsonRejection::MissingJsonContentType(_)) => Err(Problem::UnsupportedMediaType),
+            Err(other) if other.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::TooLarge),
+            Err(other) => Err(Problem::Malformed(other.body_text())),
+        }
+    }
+}
+
+/// The parser's own words: what was expected, and where. It names fields, not what stands in them.
+fn reason(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
+}

@@ -1,0 +1,64 @@
+//! `POST /api/midtrans-notification`: keeps what the gateway sends and answers; the work comes later.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use midtrans::{Kind, Notification};
+use queue::{Job as _, ProcessNotification};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use store::notifications::{self, NewNotification};
+
+use super::{App, Problem};
+
+/// The longest order id that the gateway makes itself (contract §7).
+const ORDER_ID_MAX: usize = 255;
+
+pub(super) async fn receive(
+    State(app): State<Arc<App>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLarge,
+        _ => Problem::Malformed("the body broke off".to_owned()),
+    })?;
+    let text =
+        std::str::from_utf8(&body).map_err(|_| Problem::Malformed("the body is not UTF-8".to_owned()))?;
+    let notification = Notification::parse(&body).map_err(|error| Problem::Malformed(error.to_string()))?;
+    let order_id = notification.order_id.as_deref().filter(|id| is_order_id(id));
+    let verified = notification.is_signed_by(&app.settings.notification_keys);
+    let kind = match (notification.kind, order_id) {
+        (Kind::Payment, Some(_)) => "payment",
+        (Kind::DashboardTest, Some(_)) => "dashboard_test",
+        (Kind::Subscription, _) => "subscription",
+        (Kind::PayAccount, _) => "pay_account",
+        (Kind::Payment | Kind::DashboardTest | Kind::Unknown, None) | (Kind::Unknown, Some(_)) => {
+            return Err(Problem::Malformed(
+                "this is no notification: it has no order_id of a payment".to_owned(),
+            ));
+        }
+    };
+    let must_be_signed = matches!(notification.kind, Kind::Payment | Kind::DashboardTest);
+    if must_be_signed && !verified {
+        tracing::warn!(order_id, "a notification with a wrong signature was refused");
+        return Err(Problem::WrongSignature);
+    }
+    let body_hash = hex::encode(Sha256::digest(&body));
+    let new = NewNotification { body_hash, body: text, kind, order_id, verified };
+    let job = |notification_id| ProcessNotification { notification_id }.new_job(app.clock.now());
+    let queued = notifications::record(&app.db, &new, job, app.clock.now()).await.map_err(|error| {
+        // Whatever the trouble is, the gateway shall come back: it repeats a 503 four times, a 500 once (contract §7).
+        tracing::error!(%error, "a notification could not be kept; the gateway will send it again");
+        Problem::Unavailable
+    })?;
+    app.queue.wake(queued.into_iter().collect());
+    Ok((StatusCode::CREATED, Json(json!({ "status": "stored" }))))
+}
+
+fn is_order_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= ORDER_ID_MAX && !id.contains(char::is_control)
+}

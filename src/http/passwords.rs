@@ -1,0 +1,165 @@
+//! Passwords: argon2id on a bounded pool, and a short memory of those that were right.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use argon2::password_hash::SaltString;
+use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, PasswordVerifier as _, Version};
+use clock::{Clock, Time, delta};
+use domain::{Email, Secret};
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+use tokio::sync::Semaphore;
+
+/// 19 MiB, two passes, one lane: the floor that OWASP gives for argon2id.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+/// How long a password that was right need not be hashed again.
+const REMEMBER: Duration = Duration::from_secs(60);
+const REMEMBERED_MAX: usize = 10_000;
+/// A longer password is refused unread.
+const LENGTH_MAX: usize = 1_024;
+
+/// Checks and hashes passwords, a few at a time. Cheap to clone.
+#[derive(Clone)]
+pub struct Passwords {
+    places: Arc<Semaphore>,
+    remembered: Arc<Mutex<HashMap<[u8; 32], Remembered>>>,
+    mac_key: Secret,
+    clock: Clock,
+    /// What a wrong address is checked against, so that it costs as much as a wrong password.
+    nobody: Secret,
+}
+
+struct Remembered {
+    hash: Secret,
+    until: Time,
+}
+
+/// Why a password could not be hashed or checked.
+#[derive(Debug, thiserror::Error)]
+#[error("hashing failed: {0}")]
+pub struct HashingFailed(String);
+
+impl Passwords {
+    /// `at_once` hashings run side by side; each takes 19 MiB and some tens of milliseconds of one core.
+    ///
+    /// # Errors
+    /// When argon2 does not work on this machine.
+    pub fn new(mac_key: Secret, clock: Clock, at_once: usize) -> Result<Self, HashingFailed> {
+        let nobody = hash_now(&Secret::from("nobody has this password"), &clock.random())?;
+        Ok(Self {
+            places: Arc::new(Semaphore::new(at_once)),
+            remembered: Arc::default(),
+            mac_key,
+            clock,
+            nobody,
+        })
+    }
+
+    /// The hash to store for `password`.
+    ///
+    /// # Errors
+    /// When hashing fails, which it does not on a healthy machine.
+    pub async fn hash(&self, password: &Secret) -> Result<Secret, HashingFailed> {
+        let (password, salt) = (password.clone(), self.clock.random());
+        self.on_pool(move || hash_now(&password, &salt)).await?
+    }
+
+    /// True when `password` is the one behind `hash`; with no hash it takes as long and is false.
+    ///
+    /// # Errors
+    /// When hashing fails, which it does not on a healthy machine.
+    pub async fn is_right(
+        &self,
+        email: &Email,
+        password: &Secret,
+        hash: Option<&Secret>,
+    ) -> Result<bool, HashingFailed> {
+        if password.expose().len() > LENGTH_MAX {
+            return Ok(false);
+        }
+        let name = self.name_of(email, password);
+        if let Some(hash) = hash
+            && self.remembers(&name, hash)
+        {
+            return Ok(true);
+        }
+        let (given, stored) = (password.clone(), hash.unwrap_or(&self.nobody).clone());
+        let right = self.on_pool(move || verify_now(&given, &stored)).await?;
+        match hash {
+            Some(hash) if right => {
+                self.remember(name, hash.clone());
+                Ok(true)
+            }
+            Some(_) | None => Ok(false),
+        }
+    }
+
+    async fn on_pool<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, HashingFailed> {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let ended = tokio::task::spawn_blocking(work).await;
+        drop(place);
+        ended.map_err(|error| HashingFailed(error.to_string()))
+    }
+
+    fn name_of(&self, email: &Email, password: &Secret) -> [u8; 32] {
+        // HMAC takes keys of any length; the fallback keeps this total and remembers nothing useful.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.mac_key.expose().as_bytes()) else {
+            return [0; 32];
+        };
+        mac.update(email.as_str().as_bytes());
+        mac.update(&[0]);
+        mac.update(password.expose().as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
+    fn remembers(&self, name: &[u8; 32], hash: &Secret) -> bool {
+        let Ok(mut remembered) = self.remembered.lock() else { return false };
+        let now = self.clock.now();
+        match remembered.get(name) {
+            Some(entry) if entry.until > now && entry.hash.expose() == hash.expose() => true,
+            Some(_) => {
+                remembered.remove(name);
+                false
+            }
+            None => false,
+        }
+    }
+
+    fn remember(&self, name: [u8; 32], hash: Secret) {
+        let Ok(mut remembered) = self.remembered.lock() else { return };
+        let now = self.clock.now();
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.retain(|_, entry| entry.until > now);
+        }
+        if remembered.len() < REMEMBERED_MAX {
+            remembered.insert(name, Remembered { hash, until: now + delta(REMEMBER) });
+        }
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>, HashingFailed> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(failed)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn hash_now(password: &Secret, salt: &[u8; 16]) -> Result<Secret, HashingFailed> {
+    let salt = SaltString::encode_b64(salt).map_err(failed)?;
+    let hash = argon2()?.hash_password(password.expose().as_bytes(), &salt).map_err(failed)?;
+    Ok(Secret::from(hash.to_string()))
+}
+
+fn verify_now(password: &Secret, hash: &Secret) -> bool {
+    let Ok(hash) = PasswordHash::new(hash.expose()) else { return false };
+    argon2().is_ok_and(|argon2| argon2.verify_password(password.expose().as_bytes(), &hash).is_ok())
+}
+
+fn failed(error: impl std::fmt::Display) -> HashingFailed {
+    HashingFailed(error.to_string())
+}

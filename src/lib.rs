@@ -1,0 +1,8 @@
+//! Kasir, the cashier of a boarding house: the HTTP service, and the roles that a process can play.
+
+pub mod config;
+pub mod demo;
+pub mod http;
+pub mod roles;
+pub mod shutdown;
+pub mod telemetry;

@@ -1,0 +1,180 @@
+//! The composition root: the command line, and which roles this process plays.
+
+mod welcome;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::{Parser, Subcommand};
+use clock::Clock;
+use domain::Secret;
+use kasir::config::{Config, Gateway};
+use kasir::roles::{self, Parts, Roles};
+use kasir::{demo, shutdown, telemetry};
+use midtrans_sim::{Options, Simulator};
+use queue::{Queue, Stop};
+
+/// The cashier of a boarding house: payments through Midtrans that are never lost and never charged twice.
+///
+/// Without a command, and without configuration, everything runs in this one process: a SQLite file, the queue in
+/// memory, the Midtrans simulator, and a demo house whose log-ins are printed.
+#[derive(Parser)]
+#[command(version, after_help = HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const HELP: &str = "\
+Environment (wins over kasir.toml, which wins over the defaults):
+  DATABASE_URL                sqlite://FILE or postgres://USER@HOST/NAME [sqlite://kasir.db]
+  REDIS_URL                   redis://HOST/ ; absent: jobs travel inside the process
+  KASIR_ADDR                  where to listen [127.0.0.1:8080]
+  MIDTRANS_SERVER_KEY         absent: the built-in simulator plays the gateway
+  MIDTRANS_CLIENT_KEY         kept on the server
+  MIDTRANS_BASE_URL           [the host that belongs to the key]
+  MIDTRANS_NOTIFICATION_KEYS  keys that may sign notifications, comma separated [the server key]
+  API_KEYS                    keys of the front ends: name=key,name=key
+  KASIR_SECRET                32 characters or more, the same for all processes
+  KASIR_CONFIG                the file [kasir.toml]
+  KASIR_SIMULATOR_ADDR        where the built-in simulator listens [127.0.0.1:9090]
+  RUST_LOG, KASIR_LOG_FORMAT  what is logged; json or text
+
+In production, run `kasir migrate` once, then as many of `kasir api`, `kasir worker` and `kasir scheduler` as wanted.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Play every role in one process (what happens without a command).
+    Serve,
+    /// Answer requests.
+    Api,
+    /// Do jobs: charge, check, cancel. Any number may run.
+    Worker,
+    /// Put scheduled jobs into the ledger. Any number may run; each slot is worked once.
+    Scheduler,
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Build the demo house in an empty database and print its log-ins.
+    Seed,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    telemetry::start();
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        bail!("the TLS provider could not be installed");
+    }
+    let config = Config::load()?;
+    let clock = Clock::system();
+    match cli.command {
+        None | Some(Command::Serve) => serve(config, clock).await,
+        Some(Command::Api) => play(config, clock, Roles::API).await,
+        Some(Command::Worker) => play(config, clock, Roles::WORKER).await,
+        Some(Command::Scheduler) => play(config, clock, Roles::SCHEDULER).await,
+        Some(Command::Migrate) => migrate(&config).await,
+        Some(Command::Seed) => seed(&config, &clock).await,
+    }
+}
+
+/// Everything in one process; what is not configured is built in.
+async fn serve(mut config: Config, clock: Clock) -> anyhow::Result<()> {
+    let stop = Stop::default();
+    shutdown::on_signals(&stop)?;
+    let listener = roles::bind(config.addr).await?;
+    let db = roles::open_database(&config).await?;
+    store::migrate(&db).await?;
+    let secret = roles::installation_secret(&config, &clock)?;
+    let queue = Queue::open(db.clone(), clock.clone(), config.redis.as_ref())?;
+    let mut simulator = None;
+    let gateway = match config.gateway.clone() {
+        Some(gateway) => gateway,
+        None => {
+            let started = start_simulator(&config, &clock, &secret).await?;
+            let gateway = gateway_of(&started, &secret);
+            let bill = demo::seed(&db, &clock, &secret).await?;
+            let api_key = demo::api_key(&secret);
+            config.api_keys.push(("demo".to_owned(), api_key.clone()));
+            welcome::print(&welcome::Demo {
+                kasir: listener.local_addr()?,
+                simulator: started.base_url(),
+                logins: &demo::logins(&secret),
+                api_key: &api_key,
+                bill,
+            });
+            simulator = Some(started);
+            gateway
+        }
+    };
+    let parts = Parts { config, db, queue, clock, gateway, secret };
+    roles::run(parts, Roles::ALL, Some(listener), stop).await?;
+    if let Some(simulator) = simulator {
+        simulator.shutdown().await;
+    }
+    Ok(())
+}
+
+/// One role; the gateway must be configured, because several processes need the same.
+async fn play(config: Config, clock: Clock, roles: Roles) -> anyhow::Result<()> {
+    let stop = Stop::default();
+    shutdown::on_signals(&stop)?;
+    let gateway = config.gateway.clone().context(
+        "MIDTRANS_SERVER_KEY is missing. The built-in simulator exists only in `kasir serve`; for separate processes \
+         start `midtrans-sim` and set MIDTRANS_BASE_URL and MIDTRANS_SERVER_KEY",
+    )?;
+    let listener = if roles.api { Some(roles::bind(config.addr).await?) } else { None };
+    let db = roles::open_database(&config).await?;
+    let missing = store::pending_migrations(&db).await?;
+    if missing > 0 {
+        bail!("the database lacks {missing} migration(s): run `kasir migrate` first");
+    }
+    let secret = roles::installation_secret(&config, &clock)?;
+    let queue = Queue::open(db.clone(), clock.clone(), config.redis.as_ref())?;
+    if let Some(listener) = &listener {
+        tracing::info!(addr = %listener.local_addr()?, "listening");
+    }
+    let parts = Parts { config, db, queue, clock, gateway, secret };
+    roles::run(parts, roles, listener, stop).await
+}
+
+async fn migrate(config: &Config) -> anyhow::Result<()> {
+    let db = roles::open_database(config).await?;
+    let missing = store::pending_migrations(&db).await?;
+    store::migrate(&db).await?;
+    println!("applied {missing} migration(s); the database is up to date");
+    Ok(())
+}
+
+async fn seed(config: &Config, clock: &Clock) -> anyhow::Result<()> {
+    let db = roles::open_database(config).await?;
+    let secret = roles::installation_secret(config, clock)?;
+    demo::seed(&db, clock, &secret).await?;
+    welcome::print_logins(&demo::logins(&secret));
+    println!("API_KEYS=demo={}", demo::api_key(&secret).expose());
+    Ok(())
+}
+
+async fn start_simulator(config: &Config, clock: &Clock, secret: &Secret) -> anyhow::Result<Simulator> {
+    let (server_key, client_key) = demo::simulator_keys(secret);
+    let options = Options {
+        address: config.simulator_addr,
+        server_key: server_key.expose().to_owned(),
+        client_key: client_key.expose().to_owned(),
+        notification_url: Some(format!("http://{}/api/midtrans-notification", config.addr)),
+        state_file: config.sqlite_file().map(state_file_beside),
+        ..Options::local(clock.clone())
+    };
+    Simulator::start(options)
+        .await
+        .context("the simulator does not start; KASIR_SIMULATOR_ADDR chooses its address")
+}
+
+/// The simulator forgets nothing over a restart, as the gateway does not.
+fn state_file_beside(database: &std::path::Path) -> PathBuf {
+    database.with_extension("simulator.json")
+}
+
+fn gateway_of(simulator: &Simulator, secret: &Secret) -> Gateway {
+    let (server_key, client_key) = demo::simulator_keys(secret);
+    Gateway { server_key, client_key: Some(client_key), base_url: simulator.base_url().to_owned() }
+}

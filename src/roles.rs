@@ -1,0 +1,210 @@
+//! The roles that a process can play, put together from the parts of the house. Only here do HTTP and workers meet.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clock::Clock;
+use domain::Secret;
+use midtrans::Midtrans;
+use queue::{Queue, Stop, Workforce};
+use store::Db;
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+use workers::Scheduler;
+
+use crate::config::{Config, Gateway};
+use crate::http::{self, App, Passwords};
+
+/// Which roles a process plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// Answers requests.
+    pub api: bool,
+    /// Does jobs.
+    pub worker: bool,
+    /// Puts scheduled jobs into the ledger.
+    pub scheduler: bool,
+}
+
+impl Roles {
+    /// Everything in one process.
+    pub const ALL: Self = Self { api: true, worker: true, scheduler: true };
+    /// Answers requests.
+    pub const API: Self = Self { api: true, worker: false, scheduler: false };
+    /// Does jobs.
+    pub const WORKER: Self = Self { api: false, worker: true, scheduler: false };
+    /// Puts scheduled jobs into the ledger.
+    pub const SCHEDULER: Self = Self { api: false, worker: false, scheduler: true };
+}
+
+/// What every role needs.
+#[derive(Clone)]
+pub struct Parts {
+    /// The settings.
+    pub config: Config,
+    /// The books.
+    pub db: Db,
+    /// Where work goes.
+    pub queue: Queue,
+    /// The time.
+    pub clock: Clock,
+    /// The gateway, or the simulator in its place.
+    pub gateway: Gateway,
+    /// The secret of this installation.
+    pub secret: Secret,
+}
+
+/// Opens the database.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn open_database(config: &Config) -> anyhow::Result<Db> {
+    let limits = &config.file.limits;
+    let options = store::Options {
+        connections: limits.db_connections,
+        wait: Duration::from_secs(limits.db_wait_s),
+        ..store::Options::default()
+    };
+    store::connect(config.database_url.expose(), &options).await.context("DATABASE_URL cannot be opened")
+}
+
+/// The secret of this installation: from the configuration, or made once and kept in a file beside the SQLite file.
+///
+/// # Errors
+/// When the file can neither be read nor made.
+pub fn installation_secret(config: &Config, clock: &Clock) -> anyhow::Result<Secret> {
+    if let Some(secret) = &config.secret {
+        return Ok(secret.clone());
+    }
+    let database = config.sqlite_file().context("KASIR_SECRET is missing")?;
+    let path = database.with_extension("secret");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Secret::from(text.trim().to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let text = hex::encode(clock.random::<32>());
+            write_private(&path, &text).with_context(|| format!("{} cannot be written", path.display()))?;
+            Ok(Secret::from(text))
+        }
+        Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    }
+}
+
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// A service that listens: its address, and the request to stop.
+pub async fn bind(addr: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(addr).await.with_context(|| {
+        format!("{addr} cannot be listened on; is another Kasir running? KASIR_ADDR chooses another address")
+    })
+}
+
+/// Plays the roles until `stop` says otherwise.
+///
+/// # Errors
+/// When a role cannot start.
+pub async fn run(
+    parts: Parts,
+    roles: Roles,
+    listener: Option<TcpListener>,
+    stop: Stop,
+) -> anyhow::Result<()> {
+    let tracker = TaskTracker::new();
+    if let (true, Some(listener)) = (roles.api, listener) {
+        let router = http::router(Arc::new(app(&parts)?));
+        let gently = stop.gently.clone();
+        tracker.spawn(async move {
+            let serving = axum::serve(listener, router).with_graceful_shutdown(gently.cancelled_owned());
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the service stopped");
+            }
+        });
+    }
+    if roles.worker {
+        let force =
+            Workforce::start(&parts.queue, context(&parts)?, parts.config.file.job_limits(), stop.clone());
+        tracker.spawn(force.run());
+    }
+    if roles.scheduler {
+        let scheduler = Scheduler::start(parts.queue.clone(), parts.clock.clone()).await?;
+        let gently = stop.gently.clone();
+        tracker.spawn(async move {
+            gently.cancelled().await;
+            scheduler.stop().await;
+        });
+    }
+    tracker.close();
+    stop.gently.cancelled().await;
+    tokio::select! {
+        () = tracker.wait() => {}
+        () = after(&stop, Duration::from_secs(19)) => tracing::warn!("stopped before all work had ended"),
+    }
+    Ok(())
+}
+
+async fn after(stop: &Stop, limit: Duration) {
+    let _early = tokio::time::timeout(limit, stop.now.cancelled()).await;
+    // Jobs that were ended at once are still being handed back.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
+/// The service over these parts.
+///
+/// # Errors
+/// When passwords cannot be hashed on this machine.
+pub fn app(parts: &Parts) -> anyhow::Result<App> {
+    let Parts { config, gateway, .. } = parts;
+    let limits = &config.file.limits;
+    let mut notification_keys = config.notification_keys.clone();
+    if notification_keys.is_empty() {
+        notification_keys.push(gateway.server_key.clone());
+    }
+    let schedule = config.file.poll_schedule();
+    let settings = http::Settings {
+        api_keys: config.api_keys.clone(),
+        notification_keys,
+        body_bytes_max: limits.body_bytes,
+        page_size_max: limits.page_size,
+        request_timeout: config.request_timeout(),
+        poll_on_read: Duration::from_secs(config.file.schedule.on_read_s),
+        first_check: schedule.after_charge.first().copied().unwrap_or(schedule.every),
+    };
+    let passwords = Passwords::new(parts.secret.clone(), parts.clock.clone(), limits.hashings_at_once)?;
+    Ok(App {
+        db: parts.db.clone(),
+        queue: parts.queue.clone(),
+        clock: parts.clock.clone(),
+        passwords,
+        settings,
+    })
+}
+
+/// What the workers need, from these parts.
+///
+/// # Errors
+/// When the gateway's address or key cannot be used.
+pub fn context(parts: &Parts) -> anyhow::Result<workers::Context> {
+    let calls = &parts.config.file.gateway;
+    let midtrans = Midtrans::new(midtrans::Settings {
+        base_url: parts.gateway.base_url.clone(),
+        server_key: parts.gateway.server_key.clone(),
+        connect_timeout: Duration::from_secs(calls.connect_timeout_s),
+        timeout: Duration::from_secs(calls.timeout_s),
+    })?;
+    Ok(workers::Context {
+        db: parts.db.clone(),
+        midtrans,
+        clock: parts.clock.clone(),
+        queue: parts.queue.clone(),
+        schedule: parts.config.file.poll_schedule(),
+        item: calls.item.clone(),
+    })
+}
