@@ -20,6 +20,6 @@ pub use runner::{Limits, Performer};
 pub use work::{
     CancelPayment, Job, ProcessNotification, Reason, SubmitCharge, Sweep, SyncPayment, UnknownWork, Work,
 };
-pub use workforce::{Stop, Workforce};
+pub use workforce::{Pause, Stop, Workforce};
 
 pub use store::ledger::{Lease, NewJob};

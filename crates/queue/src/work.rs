@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use store::history::Source;
 use store::ledger::NewJob;
 
+/// Work on money is tried for days before it is shown as dead: a gateway that is down for an hour kills no job, also when
+/// people who look at their payments have it tried more often.
+const MONEY_ATTEMPTS: i64 = 500;
+
 /// A kind of work: what it is called, and when two of them are the same.
 pub trait Job: Serialize + DeserializeOwned + Send + Sync {
     /// Its name in the ledger.
@@ -111,7 +115,7 @@ pub struct Sweep {
 
 impl Job for SubmitCharge {
     const KIND: &'static str = "submit_charge";
-    const MAX_ATTEMPTS: i64 = 60;
+    const MAX_ATTEMPTS: i64 = MONEY_ATTEMPTS;
 
     fn dedupe_key(&self) -> String {
         format!("{}:{}", Self::KIND, self.payment_id)
@@ -137,7 +141,7 @@ impl Job for ProcessNotification {
 
 impl Job for SyncPayment {
     const KIND: &'static str = "sync_payment";
-    const MAX_ATTEMPTS: i64 = 25;
+    const MAX_ATTEMPTS: i64 = MONEY_ATTEMPTS;
 
     fn dedupe_key(&self) -> String {
         format!("{}:{}", Self::KIND, self.payment_id)
@@ -150,7 +154,7 @@ impl Job for SyncPayment {
 
 impl Job for CancelPayment {
     const KIND: &'static str = "cancel_payment";
-    const MAX_ATTEMPTS: i64 = 60;
+    const MAX_ATTEMPTS: i64 = MONEY_ATTEMPTS;
 
     fn dedupe_key(&self) -> String {
         format!("{}:{}", Self::KIND, self.payment_id)

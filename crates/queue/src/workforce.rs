@@ -8,7 +8,7 @@ use std::time::Duration;
 use apalis::prelude::{BackendExt as _, WorkerBuilder};
 use domain::JobId;
 use store::{StoreError, ledger};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -40,6 +40,9 @@ pub struct Workforce<P> {
     stop: Stop,
     lanes: TaskTracker,
 }
+
+/// While it is held, no job begins in this process.
+pub struct Pause(#[expect(dead_code, reason = "held, and given back when dropped")] OwnedSemaphorePermit);
 
 /// Takes ids and does the jobs, so many at once.
 struct Hands<P> {
@@ -120,6 +123,12 @@ impl<P: Performer> Workforce<P> {
         // What still runs is handed back; its effect, if it has one, is committed or not, as with a crash.
         self.stop.now.cancel();
         let _late = tokio::time::timeout(Duration::from_secs(3), self.hands.jobs.wait()).await;
+    }
+
+    /// Waits until no job runs in this process, and lets none begin until the pause is dropped.
+    pub async fn pause(&self) -> Option<Pause> {
+        let all = u32::try_from(self.hands.runner.limits.jobs_at_once).ok()?;
+        Arc::clone(&self.hands.places).acquire_many_owned(all).await.ok().map(Pause)
     }
 
     /// Hands over what is due and waits until nothing is due and nothing runs. For tests and for the command line.

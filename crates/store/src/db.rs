@@ -95,7 +95,12 @@ async fn connect_postgres(url: &str, options: &Options) -> Result<Db, StoreError
 /// When a migration fails, or the database was migrated by a newer Kasir.
 pub async fn migrate(db: &Db) -> Result<(), StoreError> {
     match db {
-        Db::Sqlite { writer, .. } => SQLITE.run(writer).await?,
+        Db::Sqlite { writer, .. } => {
+            // On SQLite the migrator takes no lock of its own: the write lock lets one in after the other.
+            let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+            SQLITE.run_direct(None, &mut *tx, false).await?;
+            tx.commit().await?;
+        }
         Db::Postgres(pool) => POSTGRES.run(pool).await?,
     }
     Ok(())

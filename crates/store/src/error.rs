@@ -59,7 +59,8 @@ impl StoreError {
 /// Codes of trouble that passes: PostgreSQL's connection (08), resource (53), shutdown (57P) and serialisation classes
 /// (40), SQLite's BUSY (5), LOCKED (6), IOERR (10) and FULL (13) with their extended forms.
 fn is_passing(code: &str) -> bool {
-    if code.len() == 5 && !code.bytes().all(|b| b.is_ascii_digit() && code.starts_with('0')) {
+    // PostgreSQL's codes have five characters, SQLite's at most four.
+    if code.len() == 5 {
         return ["08", "53", "57P", "40"].iter().any(|class| code.starts_with(class));
     }
     code.parse::<u32>().is_ok_and(|number| matches!(number & 0xff, 5 | 6 | 10 | 13))

@@ -99,15 +99,14 @@ pub(crate) async fn enqueue(tx: &mut Tx, job: &NewJob, now: Time) -> Result<Opti
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (dedupe_key) WHERE state IN ('ready', 'running') DO UPDATE SET
             again = jobs.state = 'running',
-            run_at = CASE WHEN jobs.state = 'ready' AND excluded.run_at < jobs.run_at
-                          THEN excluded.run_at ELSE jobs.run_at END,
-            pushed_at = CASE WHEN jobs.state = 'ready' AND excluded.run_at < jobs.run_at
-                             THEN NULL ELSE jobs.pushed_at END
+            run_at = CASE WHEN jobs.state = 'ready' THEN excluded.run_at ELSE jobs.run_at END,
+            pushed_at = CASE WHEN jobs.state = 'ready' THEN NULL ELSE jobs.pushed_at END
+        WHERE jobs.state = 'running' OR excluded.run_at < jobs.run_at
         RETURNING id, state";
     if job.once_key.is_some() {
         return enqueue_once(tx, job, now).await;
     }
-    let (id, state): (i64, String) = in_tx!(tx, conn => sqlx::query_as(SQL)
+    let row: Option<(i64, String)> = in_tx!(tx, conn => sqlx::query_as(SQL)
         .bind(job.kind)
         .bind(&job.dedupe_key)
         .bind(&job.payload)
@@ -116,15 +115,16 @@ pub(crate) async fn enqueue(tx: &mut Tx, job: &NewJob, now: Time) -> Result<Opti
         .bind(millis(job.run_at))
         .bind(job.max_attempts)
         .bind(millis(now))
-        .fetch_one(conn)
+        .fetch_optional(conn)
         .await?);
-    Ok((state == "ready").then_some(JobId(id)))
+    Ok(row.filter(|(_, state)| state == "ready").map(|(id, _)| JobId(id)))
 }
 
 async fn enqueue_once(tx: &mut Tx, job: &NewJob, now: Time) -> Result<Option<JobId>, StoreError> {
     const SQL: &str = "
-        INSERT INTO jobs (kind, dedupe_key, once_key, payload, run_at, max_attempts, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO jobs (kind, dedupe_key, once_key, payload, payment_id, notification_id, run_at, max_attempts,
+                          created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT DO NOTHING
         RETURNING id";
     let id: Option<i64> = in_tx!(tx, conn => sqlx::query_scalar(SQL)
@@ -132,6 +132,8 @@ async fn enqueue_once(tx: &mut Tx, job: &NewJob, now: Time) -> Result<Option<Job
         .bind(&job.dedupe_key)
         .bind(&job.once_key)
         .bind(&job.payload)
+        .bind(job.payment_id.map(|id| id.0))
+        .bind(job.notification_id.map(|id| id.0))
         .bind(millis(job.run_at))
         .bind(job.max_attempts)
         .bind(millis(now))
@@ -289,9 +291,9 @@ async fn record_attempt(tx: &mut Tx, attempt: &Attempt<'_>, now: Time) -> Result
 pub async fn reap(db: &Db, now: Time) -> Result<usize, StoreError> {
     const SQL: &str = "
         UPDATE jobs
-        SET state = CASE WHEN attempts >= max_attempts THEN 'dead' ELSE 'ready' END,
+        SET state = CASE WHEN attempts >= max_attempts AND NOT again THEN 'dead' ELSE 'ready' END,
             last_error = 'its worker stopped', again = FALSE, run_at = $1, pushed_at = NULL,
-            lease_token = NULL, lease_until = NULL
+            lease_token = NULL, lease_until = NULL, finished_at = $1
         WHERE state = 'running' AND lease_until <= $1
         RETURNING id, attempts, started_at";
     let mut tx = Tx::begin(db).await?;

@@ -254,7 +254,12 @@ pub async fn change(db: &Db, change: &Change<'_>, now: Time) -> Result<(Written,
     let mut tx = Tx::begin(db).await?;
     tx.lock_bill(payment.bill_id.0, now).await?;
     let after = Payment { state: change.to, version: payment.version + 1, ..payment.clone() };
-    if (moves || !change.learned.is_empty()) && !update(&mut tx, change, now).await? {
+    let applied = if moves || !change.learned.is_empty() {
+        update(&mut tx, change, now).await?
+    } else {
+        look(&mut tx, change, now).await?
+    };
+    if !applied {
         return Ok((Written::Stale, Vec::new()));
     }
     if moves {
@@ -286,18 +291,18 @@ pub async fn change(db: &Db, change: &Change<'_>, now: Time) -> Result<(Written,
 async fn update(tx: &mut Tx, change: &Change<'_>, now: Time) -> Result<bool, StoreError> {
     const SQL: &str = "
         UPDATE payments SET
-            state = $3, failure = $4, refunded = $5,
+            state = $3, failure = $4, refunded = COALESCE($5, refunded),
             transaction_id = COALESCE($6, transaction_id), instruction = COALESCE($7, instruction),
             expires_at = COALESCE($8, expires_at), paid_at = COALESCE(paid_at, $9), asked_at = COALESCE(asked_at, $10),
             checked_at = COALESCE($11, checked_at), next_check_at = $12,
             updated_at = $13, version = version + 1
         WHERE id = $1 AND version = $2";
     let Change { payment, to, learned, .. } = change;
-    let refunded = match (to, payment.state) {
-        (State::PartiallyRefunded { total }, _) => *total,
-        (State::Refunded, _) => payment.amount,
-        (_, State::PartiallyRefunded { total }) => total,
-        _ => Rupiah::ZERO,
+    let refunded = match to {
+        State::PartiallyRefunded { total } => Some(*total),
+        State::Refunded => Some(payment.amount),
+        // What was given back stays given back, whatever happens to the rest.
+        _ => None,
     };
     let paid_at = to.holds_money().then(|| learned.settled_at.unwrap_or(now));
     let asked_at = (*to == State::Asked).then_some(now);
@@ -306,7 +311,7 @@ async fn update(tx: &mut Tx, change: &Change<'_>, now: Time) -> Result<bool, Sto
         .bind(payment.version)
         .bind(to.as_str())
         .bind(to.failure().map(domain::Failure::as_str))
-        .bind(refunded.get())
+        .bind(refunded.map(Rupiah::get))
         .bind(learned.transaction_id.as_ref().map(|id| id.as_str()))
         .bind(learned.instruction.as_ref().and_then(instruction_json))
         .bind(opt_millis(learned.expires_at))
@@ -315,6 +320,23 @@ async fn update(tx: &mut Tx, change: &Change<'_>, now: Time) -> Result<bool, Sto
         .bind(opt_millis(change.checked.then_some(now)))
         .bind(opt_millis(change.next_check_at))
         .bind(millis(now))
+        .execute(conn)
+        .await?
+        .rows_affected());
+    Ok(rows == 1)
+}
+
+/// Notes a look that found nothing but a difference. The version stays; false when it is another.
+async fn look(tx: &mut Tx, change: &Change<'_>, now: Time) -> Result<bool, StoreError> {
+    const SQL: &str = "
+        UPDATE payments SET checked_at = COALESCE($3, checked_at),
+            next_check_at = CASE WHEN $3 IS NULL THEN next_check_at ELSE $4 END
+        WHERE id = $1 AND version = $2";
+    let rows = in_tx!(tx, conn => sqlx::query(SQL)
+        .bind(change.payment.id.0)
+        .bind(change.payment.version)
+        .bind(opt_millis(change.checked.then_some(now)))
+        .bind(opt_millis(change.next_check_at))
         .execute(conn)
         .await?
         .rows_affected());

@@ -53,6 +53,9 @@ pub(crate) async fn on_sqlite<B: Beginning, F: Future<Output = ()>>(story: impl 
     story(B::at(url).await).await;
 }
 
+const NO_SERVER: &str = "KASIR_TEST_POSTGRES is not set: run `cargo xtask test`, or \
+    `cargo xtask servers -- cargo nextest run -p store`";
+
 /// Tells the story on a database of its own, which is dropped afterwards, also when the story fails.
 pub(crate) async fn on_postgres<B, F>(story: impl FnOnce(B) -> F)
 where
@@ -60,9 +63,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     static STORIES: AtomicU32 = AtomicU32::new(0);
-    let server = std::env::var("KASIR_TEST_POSTGRES").expect(
-        "KASIR_TEST_POSTGRES is not set: run `cargo xtask test`, or `cargo xtask servers -- cargo nextest run -p store`",
-    );
+    let server = std::env::var("KASIR_TEST_POSTGRES").unwrap_or_else(|_| panic!("{NO_SERVER}"));
     let name = format!("kasir_test_{}_{}", std::process::id(), STORIES.fetch_add(1, Ordering::Relaxed));
     let mut admin = PgConnection::connect(&server).await.unwrap();
     // Left behind by a run that was killed.

@@ -1,0 +1,82 @@
+//! One `kasir` process: started with an environment of its own, killed or stopped, its words kept in a file.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio::process::{Child, Command};
+
+/// A running `kasir`; dropped, it is killed.
+pub(crate) struct Kasir {
+    child: Child,
+    pid: u32,
+    log: PathBuf,
+}
+
+/// How to start a `kasir`.
+pub(crate) struct Start<'a> {
+    /// `api`, `worker` …, or none for everything in one process.
+    pub(crate) role: Option<&'a str>,
+    /// The whole environment, but for the PATH.
+    pub(crate) environment: &'a [(&'a str, String)],
+    /// Where it starts and where its log goes.
+    pub(crate) dir: &'a Path,
+    /// The name of its log.
+    pub(crate) name: &'a str,
+}
+
+impl Start<'_> {
+    /// Starts it. What it prints goes to `NAME.out`, what it logs to `NAME.log`.
+    pub(crate) fn start(&self) -> Kasir {
+        let log = self.dir.join(format!("{}.log", self.name));
+        let out = self.dir.join(format!("{}.out", self.name));
+        let child = Command::new(env!("CARGO_BIN_EXE_kasir"))
+            .args(self.role)
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.dir)
+            .stdin(Stdio::null())
+            .stdout(std::fs::File::create(out).unwrap())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let pid = child.id().expect("it has only just started");
+        Kasir { child, pid, log }
+    }
+}
+
+impl Kasir {
+    /// `kill -9`; it is gone afterwards.
+    pub(crate) async fn kill_9(mut self) {
+        self.assert_alive();
+        self.child.kill().await.unwrap();
+    }
+
+    /// SIGTERM.
+    pub(crate) async fn terminate(&self) {
+        let kill = format!("kill -TERM {}", self.pid);
+        assert!(Command::new("sh").args(["-c", &kill]).status().await.unwrap().success(), "{kill}");
+    }
+
+    /// Waits until it ends by itself; gives how it ended and how long that took.
+    pub(crate) async fn ends_within(mut self, limit: Duration) -> (ExitStatus, Duration) {
+        let begun = Instant::now();
+        let ended = tokio::time::timeout(limit, self.child.wait()).await;
+        let status = ended.unwrap_or_else(|_| panic!("{} still runs after {limit:?}", self.log.display()));
+        (status.unwrap(), begun.elapsed())
+    }
+
+    /// What it logged so far.
+    pub(crate) fn logged(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Fails the test when it has ended by itself.
+    pub(crate) fn assert_alive(&mut self) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            panic!("{} ended by itself ({status}): {}", self.log.display(), self.logged());
+        }
+    }
+}

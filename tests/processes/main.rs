@@ -1,0 +1,25 @@
+//! Whole processes, killed and restarted: what must be true of the money afterwards.
+//!
+//! Each test has a PostgreSQL database, a Redis and a gateway of its own, starts `kasir` as an operator would, and hurts
+//! it. Waiting is looking again until a deadline; the figures of a run are printed.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on is over"
+)]
+
+mod books;
+mod crowd;
+mod embedded;
+mod front_end;
+mod kasir;
+mod killed;
+mod kost;
+mod missed;
+mod outage;
+mod redis_lost;
+mod servers;
+mod stopping;
+mod waiting;

@@ -1,0 +1,353 @@
+//! A boarding house for one story: the real program over real HTTP, a clock that stands still, the simulator.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use clock::Clock;
+use domain::{BillId, Email, Invoice, Payment, Period, Role, Rupiah, Secret, State, UserId};
+use kasir::config::{Config, Gateway};
+use kasir::http::{self, Passwords};
+use kasir::roles::{self, Parts};
+use midtrans_sim::{Options, Simulator, Status, TransactionView};
+use queue::{Job as _, Pause, Queue, Stop, Sweep, Workforce};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use sqlx::Connection as _;
+use store::bills::NewBill;
+use store::people::NewPerson;
+use store::{Db, bills, findings, history, jobs, methods, payments, people, rooms};
+use tokio::net::TcpListener;
+
+use crate::log;
+
+const SERVER_KEY: &str = "SB-Mid-server-stories-4711-hush";
+const CLIENT_KEY: &str = "SB-Mid-client-stories-4712-hush";
+pub(crate) const API_KEY: &str = "stories-front-end-key-hush";
+const SECRET: &str = "stories-installation-secret-hush-0123456789";
+pub(crate) const PASSWORD: &str = "correct horse hush";
+const HOW_TO_RUN: &str =
+    "is not set: run `cargo xtask test`, or `cargo xtask servers -- cargo nextest run -p kasir`";
+
+/// On what the house is built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setup {
+    /// SQLite, jobs in memory.
+    Embedded,
+    /// PostgreSQL and Redis.
+    Servers,
+}
+
+/// The house.
+pub(crate) struct Kost {
+    pub(crate) clock: Clock,
+    pub(crate) db: Db,
+    pub(crate) sim: Simulator,
+    queue: Queue,
+    force: Workforce<workers::Context>,
+    url: String,
+    client: reqwest::Client,
+    said: Mutex<String>,
+    stop: Stop,
+    closed: bool,
+    _directory: tempfile::TempDir,
+}
+
+/// A tenant with one open bill.
+#[derive(Clone)]
+pub(crate) struct Tenant {
+    pub(crate) id: UserId,
+    pub(crate) email: String,
+    pub(crate) bill: BillId,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Value,
+    pub(crate) headers: reqwest::header::HeaderMap,
+}
+
+impl Kost {
+    pub(crate) async fn open(setup: Setup) -> Self {
+        log::listen();
+        let _installed = rustls::crypto::ring::default_provider().install_default();
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::manual("2026-11-24T03:00:00Z".parse().unwrap());
+        let options = Options {
+            server_key: SERVER_KEY.to_owned(),
+            client_key: CLIENT_KEY.to_owned(),
+            ..Options::local(clock.clone())
+        };
+        let sim = Simulator::start(options).await.unwrap();
+        let env = environment(setup, &directory, sim.base_url(), &clock).await;
+        let find = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        let config = Config::from_parts(&find, "[gateway]\ntimeout_s = 2\n").unwrap();
+        let db = roles::open_database(&config).await.unwrap();
+        store::migrate(&db).await.unwrap();
+        methods::offer_all(&db).await.unwrap();
+        let queue = Queue::open(db.clone(), clock.clone(), config.redis.as_ref()).unwrap();
+        let gateway: Gateway = config.gateway.clone().unwrap();
+        let secret = roles::installation_secret(&config, &clock).unwrap();
+        let limits = config.file.job_limits();
+        let parts =
+            Parts { config, db: db.clone(), queue: queue.clone(), clock: clock.clone(), gateway, secret };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = http::router(Arc::new(roles::app(&parts).unwrap()));
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        sim.set_notification_url(Some(format!("{url}/api/midtrans-notification")));
+        let stop = Stop::default();
+        let force = Workforce::start(&queue, roles::context(&parts).unwrap(), limits, stop.clone());
+        let client = midtrans::http_client(Duration::from_secs(5), Duration::from_secs(30)).unwrap();
+        let (said, closed) = (Mutex::default(), false);
+        Self { clock, db, sim, queue, force, url, client, said, stop, closed, _directory: directory }
+    }
+
+    /// A tenant of this name, in a room of their own, with one open bill of Rp1.250.000.
+    pub(crate) async fn tenant(&self, name: &str) -> Tenant {
+        let now = self.clock.now();
+        let id = self.person(name, Role::Tenant).await;
+        let amount = Rupiah::try_from(1_250_000).unwrap();
+        let room_id =
+            rooms::insert(&self.db, &format!("room of {name}"), amount, now).await.unwrap().unwrap();
+        assert!(rooms::move_in(&self.db, id, room_id, now.date_naive()).await.unwrap());
+        let period = Period::new(2026, 11).unwrap();
+        let new = NewBill { tenant_id: id, room_id, period, amount };
+        let bill = bills::insert(&self.db, &new, now).await.unwrap().unwrap();
+        Tenant { id, email: email_of(name), bill }
+    }
+
+    /// An admin of this name.
+    pub(crate) async fn admin(&self, name: &str) -> String {
+        self.person(name, Role::Admin).await;
+        email_of(name)
+    }
+
+    async fn person(&self, name: &str, role: Role) -> UserId {
+        let passwords = Passwords::new(Secret::from(SECRET), self.clock.clone(), 1).unwrap();
+        let password_hash = passwords.hash(&Secret::from(PASSWORD)).await.unwrap();
+        let email = Email::try_from(email_of(name)).unwrap();
+        let new = NewPerson { email: &email, name, role, password_hash: &password_hash };
+        people::insert(&self.db, &new, self.clock.now()).await.unwrap().unwrap()
+    }
+
+    /// A request without any credentials.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    /// A request of this person.
+    pub(crate) fn request_of(&self, email: &str, method: Method, path: &str) -> RequestBuilder {
+        self.request(method, path).header("email", email).header("password", PASSWORD)
+    }
+
+    /// Sends, and remembers what was said, so that it can be searched for secrets.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        self.said.lock().unwrap().push_str(&format!("{status} {headers:?}\n{text}\n"));
+        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+    }
+
+    pub(crate) async fn get(&self, tenant: &Tenant, path: &str) -> Answer {
+        self.send(self.request_of(&tenant.email, Method::GET, path)).await
+    }
+
+    /// `POST /api/bills/{id}/pay`.
+    pub(crate) async fn try_pay(&self, tenant: &Tenant, method: &str) -> Answer {
+        let path = format!("/api/bills/{}/pay", tenant.bill);
+        let request = self.request_of(&tenant.email, Method::POST, &path).header("x-api-key", API_KEY);
+        self.send(request.json(&json!({ "payment": method }))).await
+    }
+
+    /// The same, and it works: the invoice.
+    pub(crate) async fn pay(&self, tenant: &Tenant, method: &str) -> Invoice {
+        let answer = self.try_pay(tenant, method).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        assert_eq!(answer.body["status"], "pending");
+        Invoice::try_from(answer.body["invoice"].as_str().unwrap()).unwrap()
+    }
+
+    /// A tenant of this name, who pays by this method; the charge is made.
+    pub(crate) async fn paying(&self, name: &str, method: &str) -> (Tenant, Invoice) {
+        let tenant = self.tenant(name).await;
+        let invoice = self.pay(&tenant, method).await;
+        self.run_jobs().await;
+        (tenant, invoice)
+    }
+
+    /// Lets all that is due be done: jobs, notifications on their way, and what these bring about.
+    pub(crate) async fn run_jobs(&self) {
+        loop {
+            let before = self.sim.notifications_sent().len();
+            self.sim.wait_until_delivered().await.unwrap();
+            self.force.drain().await.unwrap();
+            self.sim.wait_until_delivered().await.unwrap();
+            if self.sim.notifications_sent().len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Time passes; what the simulator and the schedule have to do meanwhile is done.
+    pub(crate) async fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+        self.sim.deliver_due().await.unwrap();
+        let now = self.clock.now();
+        let sweep = Sweep { slot: workers::sweep_slot(now) }.new_job(now);
+        self.queue.enqueue(&[sweep]).await.unwrap();
+        self.run_jobs().await;
+    }
+
+    pub(crate) async fn payment(&self, invoice: &Invoice) -> Payment {
+        payments::find_by_invoice(&self.db, invoice).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn bill_status(&self, tenant: &Tenant) -> &'static str {
+        bills::find(&self.db, tenant.bill).await.unwrap().unwrap().status.as_str()
+    }
+
+    /// The states that a payment went through.
+    pub(crate) async fn life(&self, invoice: &Invoice) -> Vec<String> {
+        let payment = self.payment(invoice).await;
+        let rows = history::of_payment(&self.db, payment.id).await.unwrap();
+        rows.into_iter().map(|row| row.to_state).collect()
+    }
+
+    /// The kinds of the findings, oldest first.
+    pub(crate) async fn findings(&self) -> Vec<&'static str> {
+        let newest = findings::newest(&self.db, 100).await.unwrap();
+        newest.iter().rev().map(|finding| finding.kind.as_str()).collect()
+    }
+
+    /// The gateway's one transaction of this invoice.
+    pub(crate) fn transaction(&self, invoice: &Invoice) -> TransactionView {
+        let all = self.sim.transactions_of(invoice.as_str());
+        assert_eq!(all.len(), 1, "the gateway has {} transactions of {invoice}", all.len());
+        all.into_iter().next().unwrap()
+    }
+
+    /// No job begins until the pause is dropped.
+    pub(crate) async fn hold_jobs(&self) -> Pause {
+        self.force.pause().await.unwrap()
+    }
+
+    /// Makes a transaction at the gateway under our order id, as if somebody else had.
+    pub(crate) async fn charge_behind_our_back(&self, invoice: &Invoice, amount: i64) {
+        let charge = midtrans::Charge {
+            invoice: invoice.clone(),
+            method: domain::Method::Bca,
+            amount: Rupiah::try_from(amount).unwrap(),
+            item: "something else".to_owned(),
+            customer: None,
+            valid_for: None,
+        };
+        let timeout = Duration::from_secs(5);
+        let settings = midtrans::Settings {
+            base_url: self.sim.base_url().to_owned(),
+            server_key: Secret::from(SERVER_KEY),
+            connect_timeout: timeout,
+            timeout,
+        };
+        midtrans::Midtrans::new(settings).unwrap().charge(&charge).await.unwrap();
+    }
+
+    /// Ends the story: nothing is left to do, the books agree with the gateway's, and no secret was told.
+    pub(crate) async fn close(mut self) {
+        self.closed = true;
+        self.run_jobs().await;
+        let dead = jobs::in_state(&self.db, "dead", 10).await.unwrap();
+        assert!(dead.is_empty(), "dead jobs: {dead:#?}");
+        for transaction in self.sim.transactions() {
+            self.assert_books_agree(&transaction).await;
+        }
+        let spoken = format!("{}\n{}", self.said.lock().unwrap(), log::heard());
+        for secret in [SERVER_KEY, CLIENT_KEY, API_KEY, SECRET, PASSWORD] {
+            assert!(!spoken.contains(secret), "a secret was told: {}", around(&spoken, secret));
+        }
+        self.stop.gently.cancel();
+        self.stop.now.cancel();
+    }
+
+    async fn assert_books_agree(&self, transaction: &TransactionView) {
+        let Ok(invoice) = Invoice::try_from(transaction.order_id.as_str()) else { return };
+        let Some(payment) = payments::find_by_invoice(&self.db, &invoice).await.unwrap() else { return };
+        if transaction.amount != payment.amount.get() {
+            assert!(!payment.state.holds_money(), "{invoice} is booked with another amount");
+            return;
+        }
+        let agrees = match transaction.status {
+            Status::Settlement => payment.state == State::Paid,
+            Status::Pending => matches!(payment.state, State::Pending),
+            Status::Deny | Status::Cancel | Status::Expire | Status::Failure => {
+                matches!(payment.state, State::Failed(_))
+            }
+            Status::Refund => payment.state == State::Refunded,
+            Status::PartialRefund => matches!(payment.state, State::PartiallyRefunded { .. }),
+            Status::Chargeback => payment.state == State::ChargedBack,
+            Status::Authorize | Status::Capture => true,
+        };
+        assert!(
+            agrees,
+            "{invoice}: the gateway says {}, the books say {:?}",
+            transaction.status, payment.state
+        );
+    }
+}
+
+impl Drop for Kost {
+    fn drop(&mut self) {
+        assert!(self.closed || std::thread::panicking(), "a story ends with kost.close().await");
+    }
+}
+
+/// Text around a secret that was told, with the secret blacked out.
+fn around(spoken: &str, secret: &str) -> String {
+    let at = spoken.find(secret).unwrap_or_default();
+    let start = spoken[..at].char_indices().rev().nth(200).map_or(0, |(place, _)| place);
+    format!("…{}[secret]", &spoken[start..at])
+}
+
+fn email_of(name: &str) -> String {
+    format!("{}@kost.test", name.to_lowercase())
+}
+
+async fn environment(
+    setup: Setup,
+    directory: &tempfile::TempDir,
+    gateway: &str,
+    clock: &Clock,
+) -> Vec<(&'static str, String)> {
+    let mut env = vec![
+        ("MIDTRANS_SERVER_KEY", SERVER_KEY.to_owned()),
+        ("MIDTRANS_CLIENT_KEY", CLIENT_KEY.to_owned()),
+        ("MIDTRANS_BASE_URL", gateway.to_owned()),
+        ("API_KEYS", format!("stories={API_KEY}")),
+        ("KASIR_SECRET", SECRET.to_owned()),
+    ];
+    match setup {
+        Setup::Embedded => {
+            env.push(("DATABASE_URL", format!("sqlite://{}", directory.path().join("kasir.db").display())));
+        }
+        Setup::Servers => {
+            let name = format!("kasir_story_{}", hex::encode(clock.random::<8>()));
+            env.push(("DATABASE_URL", fresh_database(&name).await));
+            let redis =
+                std::env::var("KASIR_TEST_REDIS").unwrap_or_else(|_| panic!("KASIR_TEST_REDIS {HOW_TO_RUN}"));
+            env.push(("REDIS_URL", redis));
+            env.push(("KASIR_REDIS_NAMESPACE", name));
+        }
+    }
+    env
+}
+
+async fn fresh_database(name: &str) -> String {
+    let server =
+        std::env::var("KASIR_TEST_POSTGRES").unwrap_or_else(|_| panic!("KASIR_TEST_POSTGRES {HOW_TO_RUN}"));
+    let mut connection = sqlx::PgConnection::connect(&server).await.unwrap();
+    let statement = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+    let (host, _) = server.rsplit_once('/').unwrap();
+    format!("{host}/{name}")
+}

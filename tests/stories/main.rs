@@ -1,0 +1,29 @@
+//! Stories of the house, on the real router, the real workers and the simulator: once with SQLite and the queue in
+//! memory, once with PostgreSQL and Redis.
+
+/// Tells each story in both set-ups.
+macro_rules! stories {
+    ($($story:ident),+ $(,)?) => {
+        mod sqlite_and_memory {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story($crate::kost::Kost::open($crate::kost::Setup::Embedded).await).await;
+            })+
+        }
+
+        mod postgres_and_redis {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story($crate::kost::Kost::open($crate::kost::Setup::Servers).await).await;
+            })+
+        }
+    };
+}
+mod kost;
+mod log;
+mod missed;
+mod pay;
+mod rest;
+mod reversals;
+mod supersede;
+mod trouble;
