@@ -84,7 +84,6 @@ CREATE TABLE payments (
 CREATE UNIQUE INDEX payments_one_live ON payments (bill_id)
     WHERE state IN ('created', 'asked', 'pending', 'review') AND superseded_at IS NULL;
 CREATE INDEX payments_of_bill ON payments (bill_id);
-CREATE INDEX payments_after ON payments (supersedes_id) WHERE supersedes_id IS NOT NULL;
 CREATE INDEX payments_to_check ON payments (next_check_at) WHERE next_check_at IS NOT NULL;
 
 CREATE TABLE payment_history (

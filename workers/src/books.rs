@@ -4,7 +4,7 @@ use domain::{Amount, Event, FindingKind, Learned, Payment, Report, Ruling, State
 use queue::{Job as _, Lease, NewJob, Outcome, SubmitCharge};
 use store::history::Source;
 use store::payments::{self, Change};
-use store::{StoreError, Written};
+use store::{StoreError, Written, checks};
 
 use crate::Context;
 use crate::context::{Ended, Halt};
@@ -50,7 +50,7 @@ impl Context {
             let after = self.foresee(&payment, to, &ruling);
             let next_check_at = self.schedule.next_check(&after, self.now());
             if to == payment.state && finding.is_none() && ruling.learned.is_empty() {
-                payments::mark_checked(&self.db, &payment, next_check_at, self.now()).await?;
+                checks::mark_checked(&self.db, &payment, next_check_at, self.now()).await?;
                 return Ok(Outcome::Done);
             }
             tell(&payment, to, finding, news);
@@ -90,13 +90,13 @@ impl Context {
         Payment { state: to, expires_at, paid_at, asked_at, ..payment.clone() }
     }
 
-    /// A payment that ends lets the one go on that took its place.
+    /// A payment that ends lets the one go on that is wanted in its place.
     async fn follow_ups(&self, payment: &Payment, to: State) -> Result<Vec<NewJob>, StoreError> {
         if payment.superseded_at.is_none() || to.is_live() {
             return Ok(Vec::new());
         }
-        let successor = payments::successor(&self.db, payment.id).await?;
-        let job = successor.map(|next| SubmitCharge { payment_id: next.id }.new_job(self.now()));
+        let wanted = payments::live_of_bill(&self.db, payment.bill_id).await?;
+        let job = wanted.map(|next| SubmitCharge { payment_id: next.id }.new_job(self.now()));
         Ok(job.into_iter().collect())
     }
 }

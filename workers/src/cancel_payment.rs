@@ -22,11 +22,11 @@ pub(crate) async fn perform(job: CancelPayment, cx: &Context, lease: &Lease) -> 
         State::Created => {
             let detail = "cancelled before the gateway was asked".to_owned();
             let news = News { report: &decision(Event::Withdrawn), source: Source::Tenant, detail };
-            cx.settle(payment, &news, lease).await
+            let payment = cx.note(payment, &news).await?;
+            // The charge may have been sent at this very moment; then it cannot simply be undone any more.
+            if payment.state.is_live() { wait_for_the_charge() } else { Ok(Outcome::Done) }
         }
-        State::Asked => {
-            Ok(Outcome::Later(CHARGE_PAUSE, "the outcome of the charge is not known yet".to_owned()))
-        }
+        State::Asked => wait_for_the_charge(),
         State::Pending | State::Review => {
             let id = payment.invoice.as_str();
             let answer = match cx.midtrans.cancel(id).await {
@@ -53,4 +53,8 @@ pub(crate) async fn perform(job: CancelPayment, cx: &Context, lease: &Lease) -> 
         | State::ChargedBack
         | State::Failed(_) => Ok(Outcome::Done),
     }
+}
+
+fn wait_for_the_charge() -> Ended {
+    Ok(Outcome::Later(CHARGE_PAUSE, "the outcome of the charge is not known yet".to_owned()))
 }

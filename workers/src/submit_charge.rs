@@ -70,11 +70,9 @@ async fn still_wanted(cx: &Context, payment: &Payment) -> Result<Wanted, Halt> {
     if payment.superseded_at.is_some() {
         return Ok(Wanted::No("another payment took its place"));
     }
-    if let Some(id) = payment.supersedes {
-        let earlier = cx.payment(id).await?;
-        if earlier.state.is_live() {
-            return Ok(Wanted::Wait);
-        }
+    // Not only the one it replaced: that may have ended while one before it is still being cancelled.
+    if payments::earlier_live(&cx.db, payment).await?.is_some() {
+        return Ok(Wanted::Wait);
     }
     let bill = bills::find(&cx.db, payment.bill_id).await?;
     match bill.map(|bill| bill.status) {

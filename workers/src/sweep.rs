@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clock::delta;
 use queue::{Job as _, Outcome, Reason, SubmitCharge, Sweep, SyncPayment};
-use store::{ledger, payments};
+use store::{checks, ledger};
 
 use crate::Context;
 use crate::context::Ended;
@@ -18,10 +18,10 @@ const KEEP_SLOTS: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) async fn perform(_job: &Sweep, cx: &Context) -> Ended {
     let now = cx.now();
-    let sweep = payments::Sweep { limit: BATCH, again_at: now + delta(AGAIN_AFTER) };
+    let sweep = checks::Sweep { limit: BATCH, again_at: now + delta(AGAIN_AFTER) };
     let mut checked = 0;
     loop {
-        let (taken, wake) = payments::take_due_checks(
+        let (taken, wake) = checks::take_due(
             &cx.db,
             &sweep,
             |payment_id, never_asked| {

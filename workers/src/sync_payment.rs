@@ -2,8 +2,8 @@
 
 use domain::{Event, Failure, Payment, State};
 use midtrans::CallError;
-use queue::{Job as _, Lease, Outcome, SubmitCharge, SyncPayment};
-use store::payments;
+use queue::{CancelPayment, Job as _, Lease, Outcome, SubmitCharge, SyncPayment};
+use store::checks;
 
 use crate::Context;
 use crate::books::{News, decision, describe};
@@ -15,6 +15,10 @@ pub(crate) async fn perform(job: SyncPayment, cx: &Context, lease: &Lease) -> En
     let payment = cx.payment(job.payment_id).await?;
     if payment.state == State::Created {
         return charge_first(cx, &payment).await;
+    }
+    if payment.superseded_at.is_some() && payment.state.is_live() {
+        // Nobody wants it any more. Its cancellation is under way; should that have come to nothing, here it is again.
+        cx.queue.enqueue(&[CancelPayment { payment_id: payment.id }.new_job(cx.now())]).await?;
     }
     match cx.midtrans.status(payment.invoice.as_str()).await {
         Ok(report) => {
@@ -44,7 +48,7 @@ pub(crate) async fn perform(job: SyncPayment, cx: &Context, lease: &Lease) -> En
 
 async fn charge_first(cx: &Context, payment: &Payment) -> Ended {
     let next_check_at = cx.schedule.next_check(payment, cx.now());
-    payments::mark_checked(&cx.db, payment, next_check_at, cx.now()).await?;
+    checks::mark_checked(&cx.db, payment, next_check_at, cx.now()).await?;
     cx.queue.enqueue(&[SubmitCharge { payment_id: payment.id }.new_job(cx.now())]).await?;
     Ok(Outcome::Done)
 }

@@ -9,6 +9,7 @@ mod time;
 mod tx;
 
 pub mod bills;
+pub mod checks;
 pub mod findings;
 pub mod history;
 pub mod jobs;

@@ -9,7 +9,7 @@ use crate::findings::NewFinding;
 use crate::history::{Entry, Source};
 use crate::ledger::{Finish, Lease, NewJob};
 use crate::time::{from_millis, millis, opt_from_millis, opt_millis};
-use crate::{Db, StoreError, Tx, Written, findings, history, in_tx, ledger, read, write};
+use crate::{Db, StoreError, Tx, Written, findings, history, in_tx, ledger, read};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -104,6 +104,22 @@ pub async fn live_of_bill(db: &Db, bill: BillId) -> Result<Option<Payment>, Stor
         "WHERE bill_id = $1 AND state IN ('created', 'asked', 'pending', 'review') AND superseded_at IS NULL"
     );
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(bill.0).fetch_optional(pool).await?);
+    row.map(Payment::try_from).transpose()
+}
+
+/// An earlier payment of the same bill that is still live, wanted or not: while there is one, no other is charged.
+///
+/// # Errors
+/// When the database does.
+pub async fn earlier_live(db: &Db, payment: &Payment) -> Result<Option<Payment>, StoreError> {
+    const SQL: &str = select!(
+        "WHERE bill_id = $1 AND id < $2 AND state IN ('created', 'asked', 'pending', 'review') ORDER BY id LIMIT 1"
+    );
+    let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL)
+        .bind(payment.bill_id.0)
+        .bind(payment.id.0)
+        .fetch_optional(pool)
+        .await?);
     row.map(Payment::try_from).transpose()
 }
 
@@ -375,76 +391,4 @@ async fn report_double_payment(tx: &mut Tx, payment: &Payment, now: Time) -> Res
     let detail = format!("bill {} is paid by {paid} payments; give one back", payment.bill_id);
     let finding = NewFinding { kind, cause, payment_id: Some(payment.id), detail: &detail };
     findings::open_in(tx, &finding, now).await
-}
-
-/// Notes that the gateway was asked and had no news. The version stays: nothing changed.
-///
-/// # Errors
-/// When the database does.
-pub async fn mark_checked(
-    db: &Db,
-    payment: &Payment,
-    next_check_at: Option<Time>,
-    now: Time,
-) -> Result<(), StoreError> {
-    const SQL: &str = "
-        UPDATE payments SET checked_at = $3, next_check_at = $4 WHERE id = $1 AND version = $2";
-    write!(db, pool => sqlx::query(SQL)
-        .bind(payment.id.0)
-        .bind(payment.version)
-        .bind(millis(now))
-        .bind(opt_millis(next_check_at))
-        .execute(pool)
-        .await.map(drop)?);
-    Ok(())
-}
-
-/// Takes payments whose check is due, the longest overdue first, and writes down the job that `job` makes for each.
-///
-/// Their next check moves to `again_at`, which counts should the job come to nothing. Gives how many were taken, and
-/// the jobs that are new.
-///
-/// # Errors
-/// When the database does.
-pub async fn take_due_checks(
-    db: &Db,
-    sweep: &Sweep,
-    job: impl Fn(PaymentId, bool) -> NewJob,
-    now: Time,
-) -> Result<(usize, Vec<JobId>), StoreError> {
-    const SQL: &str = "
-        UPDATE payments SET next_check_at = $2
-        WHERE next_check_at <= $1 AND id IN (
-            SELECT id FROM payments WHERE next_check_at <= $1 ORDER BY next_check_at LIMIT $3)
-        RETURNING id, state = 'created'";
-    let mut tx = Tx::begin(db).await?;
-    let due: Vec<(i64, bool)> = in_tx!(&mut tx, conn => sqlx::query_as(SQL)
-        .bind(millis(now))
-        .bind(millis(sweep.again_at))
-        .bind(sweep.limit)
-        .fetch_all(conn)
-        .await?);
-    let jobs: Vec<NewJob> = due.iter().map(|(id, never_asked)| job(PaymentId(*id), *never_asked)).collect();
-    let ids = ledger::enqueue_all(&mut tx, &jobs, now).await?;
-    tx.commit().await?;
-    Ok((due.len(), ids))
-}
-
-/// How much a sweep takes in one go.
-#[derive(Debug, Clone, Copy)]
-pub struct Sweep {
-    /// At most so many payments.
-    pub limit: i64,
-    /// When to take them again, should their jobs come to nothing.
-    pub again_at: Time,
-}
-
-/// The payment that took the place of this one.
-///
-/// # Errors
-/// When the database does.
-pub async fn successor(db: &Db, id: PaymentId) -> Result<Option<Payment>, StoreError> {
-    const SQL: &str = select!("WHERE supersedes_id = $1 ORDER BY id DESC LIMIT 1");
-    let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
-    row.map(Payment::try_from).transpose()
 }

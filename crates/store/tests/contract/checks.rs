@@ -3,9 +3,10 @@
 use std::sync::Mutex;
 
 use domain::{Payment, PaymentId, State};
+use store::checks::{self, Sweep};
 use store::ledger::NewJob;
-use store::payments::{NewPayment, Sweep};
-use store::{Db, jobs, payments};
+use store::payments::NewPayment;
+use store::{Db, jobs};
 
 use crate::support::{House, add, at, job, number};
 
@@ -20,7 +21,7 @@ on_both![
 async fn a_check_without_news_keeps_the_version(db: Db) {
     let house = House::open(&db).await;
     let payment = house.pays("KSR-1").await;
-    payments::mark_checked(&db, &payment, Some(at(180)), at(60)).await.unwrap();
+    checks::mark_checked(&db, &payment, Some(at(180)), at(60)).await.unwrap();
     let checked = house.reads(payment.id).await;
     assert_eq!(checked, Payment { checked_at: Some(at(60)), ..payment });
     assert_eq!(number(&db, "SELECT next_check_at FROM payments").await, at(180).timestamp_millis());
@@ -30,16 +31,16 @@ async fn a_check_of_an_old_version_is_not_noted(db: Db) {
     let house = House::open(&db).await;
     let old = house.pays("KSR-1").await;
     let moved = house.moves(&old, State::Asked).await;
-    payments::mark_checked(&db, &old, Some(at(180)), at(60)).await.unwrap();
+    checks::mark_checked(&db, &old, Some(at(180)), at(60)).await.unwrap();
     assert_eq!(house.reads(old.id).await, moved);
 }
 
 async fn a_payment_that_needs_no_more_checks_is_not_taken(db: Db) {
     let house = House::open(&db).await;
     let payment = house.pays("KSR-1").await;
-    payments::mark_checked(&db, &payment, None, at(60)).await.unwrap();
+    checks::mark_checked(&db, &payment, None, at(60)).await.unwrap();
     let sweep = Sweep { limit: 10, again_at: at(9_000) };
-    let taken = payments::take_due_checks(&db, &sweep, |id, _| sync(id), at(8_000)).await.unwrap();
+    let taken = checks::take_due(&db, &sweep, |id, _| sync(id), at(8_000)).await.unwrap();
     assert_eq!(taken, (0, Vec::new()));
 }
 
@@ -51,7 +52,7 @@ fn sync(id: PaymentId) -> NewJob {
 async fn three_payments(house: &House) -> [Payment; 3] {
     let first = house.pays("KSR-1").await;
     let first = house.moves(&first, State::Asked).await;
-    payments::mark_checked(&house.db, &first, Some(at(60)), at(10)).await.unwrap();
+    checks::mark_checked(&house.db, &first, Some(at(60)), at(10)).await.unwrap();
     let mut others = Vec::new();
     for (month, due) in [(2, 50), (3, 40)] {
         let bill_id = house.bill_of(month).await;
@@ -72,7 +73,7 @@ async fn due_checks_are_taken_the_longest_overdue_first(db: Db) {
             sync(id)
         };
         let sweep = Sweep { limit, again_at: at(300) };
-        let (taken, ids) = payments::take_due_checks(&db, &sweep, job, at(now)).await.unwrap();
+        let (taken, ids) = checks::take_due(&db, &sweep, job, at(now)).await.unwrap();
         let mut asked = asked.into_inner().unwrap();
         asked.sort_unstable();
         assert_eq!((taken, ids.len()), (asked.len(), asked.len()));
@@ -94,10 +95,10 @@ async fn a_due_check_whose_job_already_waits_needs_no_second_one(db: Db) {
     let payment = house.pays("KSR-1").await;
     add(&db, sync(payment.id)).await;
     let sweep = Sweep { limit: 10, again_at: at(300) };
-    let (taken, ids) = payments::take_due_checks(&db, &sweep, |id, _| sync(id), at(60)).await.unwrap();
+    let (taken, ids) = checks::take_due(&db, &sweep, |id, _| sync(id), at(60)).await.unwrap();
     assert_eq!((taken, ids), (1, Vec::new()));
     assert_eq!(number(&db, "SELECT count(*) FROM jobs").await, 1);
     // Should that job come to nothing, the payment's turn comes again.
-    let (taken, _) = payments::take_due_checks(&db, &sweep, |id, _| sync(id), at(300)).await.unwrap();
+    let (taken, _) = checks::take_due(&db, &sweep, |id, _| sync(id), at(300)).await.unwrap();
     assert_eq!(taken, 1);
 }

@@ -95,8 +95,8 @@ async fn a_new_payment_takes_the_place_of_the_live_one(db: Db) {
     assert_eq!(payments::live_of_bill(&db, house.bill).await.unwrap(), Some(new.clone()));
     assert_eq!(house.bill_status().await, BillStatus::Pending);
 
-    assert_eq!(payments::successor(&db, old.id).await.unwrap(), Some(new.clone()));
-    assert_eq!(payments::successor(&db, new.id).await.unwrap(), None);
+    assert_eq!(payments::earlier_live(&db, &new).await.unwrap().map(|earlier| earlier.id), Some(old.id));
+    assert_eq!(payments::earlier_live(&db, &replaced).await.unwrap(), None);
     let rows = history::of_payment(&db, old.id).await.unwrap();
     let events: Vec<&str> = rows.iter().map(|row| row.event.as_str()).collect();
     assert_eq!(events, ["created", "asked", "superseded"]);

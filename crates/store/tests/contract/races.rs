@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use domain::{BillId, BillStatus, Failure, FindingKind, JobId, Payment, State};
+use store::checks::{self, Sweep};
 use store::ledger::{Finish, NewJob, Take};
 use store::notifications::NewNotification;
-use store::payments::{Creation, NewPayment, Sweep};
+use store::payments::{Creation, NewPayment};
 use store::{Db, Written, findings, history, jobs, ledger, notifications, payments};
 
 use crate::support::{House, add, at, at_once, claim, job, moves, number};
@@ -132,7 +133,7 @@ async fn two_sweeps_never_take_the_same_check(db: Db) {
             async move {
                 let mut ids = Vec::new();
                 let sync = |id, _| NewJob { payment_id: Some(id), ..job(&format!("sync:{id}")) };
-                let (taken, jobs) = payments::take_due_checks(&db, &sweep, sync, at(60)).await.unwrap();
+                let (taken, jobs) = checks::take_due(&db, &sweep, sync, at(60)).await.unwrap();
                 assert_eq!(taken, jobs.len());
                 for id in jobs {
                     ids.extend(jobs::find(&db, id).await.unwrap().unwrap().payment_id);
