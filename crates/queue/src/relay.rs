@@ -19,7 +19,6 @@ const GRACE: Duration = Duration::from_millis(500);
 const PUSH_AGAIN: Duration = Duration::from_secs(10);
 /// Ids taken from the ledger in one go.
 const BATCH: usize = 500;
-const FORGET_EVERY: u32 = 5;
 
 /// Hands over due jobs.
 pub(crate) struct Relay {
@@ -31,7 +30,6 @@ pub(crate) struct Relay {
 impl Relay {
     /// Works until it is told to stop.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let mut ticks = 0_u32;
         loop {
             let pause = match self.tick(GRACE).await {
                 Ok(true) => EVERY_IN_BACKLOG,
@@ -41,10 +39,6 @@ impl Relay {
                     EVERY
                 }
             };
-            ticks = ticks.wrapping_add(1);
-            if ticks % FORGET_EVERY == 0 {
-                self.forget_ended().await;
-            }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,
@@ -52,8 +46,9 @@ impl Relay {
         }
     }
 
-    /// Takes back and hands over once. True when there was more than the lane has room for.
+    /// Takes back, hands over and tidies up once. True when there was more than the lane has room for.
     pub(crate) async fn tick(&self, grace: Duration) -> Result<bool, StoreError> {
+        self.forget_ended().await;
         let taken_back = ledger::reap(&self.db, self.clock.now()).await?;
         if taken_back > 0 {
             tracing::warn!(jobs = taken_back, "took back jobs whose worker stopped");
