@@ -42,6 +42,7 @@ pub(super) struct Paying {
     status: &'static str,
 }
 
+#[expect(clippy::too_many_arguments, reason = "each is a part of the request")]
 pub(super) async fn pay(
     State(app): State<Arc<App>>,
     Tenant(me): Tenant,

@@ -94,6 +94,7 @@ impl Problem {
         self.face().status
     }
 
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn face(&self) -> Face {
         let (status, slug, title, help) = match self {
             Self::Unauthenticated => (

@@ -1,5 +1,6 @@
 //! Stories of the house, on the real router, the real workers and the simulator: once with SQLite and the queue in
 //! memory, once with PostgreSQL and Redis.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on is over")]
 
 /// Tells each story in both set-ups.
 macro_rules! stories {

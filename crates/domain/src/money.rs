@@ -65,7 +65,7 @@ impl fmt::Display for Rupiah {
         let digits = self.0.to_string();
         f.write_str("Rp")?;
         for (place, digit) in digits.chars().enumerate() {
-            if place > 0 && (digits.len() - place) % 3 == 0 {
+            if place > 0 && (digits.len() - place).is_multiple_of(3) {
                 f.write_str(".")?;
             }
             write!(f, "{digit}")?;

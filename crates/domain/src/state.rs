@@ -105,6 +105,7 @@ pub enum Step {
 impl State {
     /// The whole life of a payment, on one screen. The table is contract §6.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "the whole life on one screen")]
     #[expect(clippy::match_same_arms, reason = "one arm for each thing that happens reads better than few")]
     pub fn on(self, event: &Event, method: Confirmation) -> Step {
         match (self, event) {

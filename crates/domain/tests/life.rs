@@ -1,4 +1,5 @@
 //! The life of a payment as algebra: all pairs of state and event, all orders of the same news.
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on is over")]
 
 use domain::{Confirmation, Event, Failure, FindingKind, Rupiah, State, Step};
 use proptest::prelude::*;

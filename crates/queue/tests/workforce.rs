@@ -1,4 +1,5 @@
 //! The workforce on a real ledger: attempts, limits, leases and stopping. SQLite and the queue in memory.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on is over")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
