@@ -13,6 +13,7 @@ use kasir::roles::{self, Parts, Roles};
 use kasir::{demo, shutdown, telemetry};
 use midtrans_sim::{Options, Simulator};
 use queue::{Queue, Stop};
+use store::methods;
 
 /// The cashier of a boarding house: payments through Midtrans that are never lost and never charged twice.
 ///
@@ -29,6 +30,7 @@ const HELP: &str = "\
 Environment (wins over kasir.toml, which wins over the defaults):
   DATABASE_URL                sqlite://FILE or postgres://USER@HOST/NAME [sqlite://kasir.db]
   REDIS_URL                   redis://HOST/ ; absent: jobs travel inside the process
+  KASIR_REDIS_NAMESPACE       what our keys in Redis begin with [kasir]
   KASIR_ADDR                  where to listen [127.0.0.1:8080]
   MIDTRANS_SERVER_KEY         absent: the built-in simulator plays the gateway
   MIDTRANS_CLIENT_KEY         kept on the server
@@ -54,7 +56,7 @@ enum Command {
     Scheduler,
     /// Bring the database's schema up to date.
     Migrate,
-    /// Build the demo house in an empty database and print its log-ins.
+    /// Build the demo house in an empty database that was migrated, and print its log-ins.
     Seed,
 }
 
@@ -84,12 +86,14 @@ async fn serve(mut config: Config, clock: Clock) -> anyhow::Result<()> {
     let listener = roles::bind(config.addr).await?;
     let db = roles::open_database(&config).await?;
     store::migrate(&db).await?;
+    methods::offer_all(&db).await?;
     let secret = roles::installation_secret(&config, &clock)?;
     let queue = Queue::open(db.clone(), clock.clone(), config.redis.as_ref())?;
     let mut simulator = None;
     let gateway = match config.gateway.clone() {
         Some(gateway) => gateway,
         None => {
+            config.addr = listener.local_addr()?;
             let started = start_simulator(&config, &clock, &secret).await?;
             let gateway = gateway_of(&started, &secret);
             let bill = demo::seed(&db, &clock, &secret).await?;
@@ -141,6 +145,7 @@ async fn migrate(config: &Config) -> anyhow::Result<()> {
     let db = roles::open_database(config).await?;
     let missing = store::pending_migrations(&db).await?;
     store::migrate(&db).await?;
+    methods::offer_all(&db).await?;
     println!("applied {missing} migration(s); the database is up to date");
     Ok(())
 }

@@ -81,15 +81,25 @@ pub fn installation_secret(config: &Config, clock: &Clock) -> anyhow::Result<Sec
     }
     let database = config.sqlite_file().context("KASIR_SECRET is missing")?;
     let path = database.with_extension("secret");
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Secret::from(text.trim().to_owned())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+    match path.try_exists() {
+        Ok(false) => {
             let text = hex::encode(clock.random::<32>());
-            write_private(&path, &text).with_context(|| format!("{} cannot be written", path.display()))?;
-            Ok(Secret::from(text))
+            match write_private(&path, &text) {
+                Ok(()) => Ok(Secret::from(text)),
+                // Another process was first; its secret is ours.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => read_private(&path),
+                Err(error) => Err(error).with_context(|| format!("{} cannot be written", path.display())),
+            }
         }
-        Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        Ok(true) | Err(_) => read_private(&path),
     }
+}
+
+fn read_private(path: &Path) -> anyhow::Result<Secret> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let secret = text.trim();
+    anyhow::ensure!(secret.len() >= 32, "{} is damaged: it holds no secret of 32 characters", path.display());
+    Ok(Secret::from(secret))
 }
 
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {

@@ -6,6 +6,8 @@ use domain::PollSchedule;
 use queue::Limits as JobLimits;
 use serde::Deserialize;
 
+const YEAR_MIN: u64 = 366 * 24 * 60;
+
 /// What `kasir.toml` may say. A name that is not known is a mistake.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -123,6 +125,21 @@ impl File {
             ("gateway.timeout_s", self.gateway.timeout_s > 0),
         ];
         mistakes.extend(positive.iter().filter(|(_, good)| !good).map(|(name, _)| format!("{name} is 0")));
+        for (name, list) in [
+            ("schedule.after_charge_min", &self.schedule.after_charge_min),
+            ("schedule.after_expiry_min", &self.schedule.after_expiry_min),
+            ("schedule.after_settlement_min", &self.schedule.after_settlement_min),
+        ] {
+            if !list.is_sorted() {
+                mistakes.push(format!("{name} is not in ascending order"));
+            }
+            if list.iter().any(|min| *min > YEAR_MIN) {
+                mistakes.push(format!("{name} has an entry of more than a year"));
+            }
+        }
+        if self.schedule.every_min > YEAR_MIN {
+            mistakes.push("schedule.every_min is more than a year".to_owned());
+        }
         if limits.job_timeout_s <= self.gateway.timeout_s {
             mistakes.push("limits.job_timeout_s is not longer than gateway.timeout_s".to_owned());
         }

@@ -158,7 +158,7 @@ impl Problem {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too-large",
                 "The body is too large",
-                "Bodies have at most 64 KiB.",
+                "Bodies have at most 64 KiB, unless `limits.body_bytes` says otherwise.",
             ),
             Self::WrongSignature => (
                 StatusCode::UNAUTHORIZED,

@@ -68,7 +68,8 @@ impl Kost {
     }
 
     async fn open_jobs(&self) -> Vec<(i64, String, String, Option<String>)> {
-        const SQL: &str = "SELECT id, kind, state, last_error FROM jobs WHERE state <> 'done' ORDER BY id LIMIT 5";
+        const SQL: &str =
+            "SELECT id, kind, state, last_error FROM jobs WHERE state <> 'done' ORDER BY id LIMIT 5";
         sqlx::query_as(SQL).fetch_all(&self.pool).await.unwrap()
     }
 

@@ -1,7 +1,9 @@
 //! A front end: what a tenant's browser does, again and again when the server is not there.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -10,6 +12,8 @@ use crate::waiting::{eventually, ms, s};
 
 /// How long a front end tries before it shows an error.
 const PATIENCE: Duration = s(40);
+/// How many tenants press the button at the same time.
+const TENANTS_AT_ONCE: usize = 8;
 
 /// A front end that talks to one address.
 #[derive(Clone)]
@@ -49,6 +53,15 @@ impl FrontEnd {
             }
         }
         panic!("{}: no answer within {PATIENCE:?}", tenant.email)
+    }
+
+    /// Everybody pays, eight at a time.
+    pub(crate) async fn everybody_pays(self, tenants: Vec<Arc<Tenant>>) -> Vec<Paying> {
+        let paying = futures::stream::iter(tenants).map(|tenant| {
+            let front_end = self.clone();
+            async move { front_end.pay(&tenant).await }
+        });
+        paying.buffered(TENANTS_AT_ONCE).collect().await
     }
 
     async fn pay_once(&self, tenant: &Tenant) -> reqwest::Result<(StatusCode, Value)> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use clock::Clock;
 use domain::{BillId, Email, Method, Period, Role, Rupiah, Secret};
-use ::kasir::http::Passwords;
+use kasir::http::Passwords;
 use midtrans_sim::{Options, Simulator};
 use sqlx::PgPool;
 use store::Db;
@@ -16,7 +16,7 @@ use store::{bills, methods, people, rooms};
 use tempfile::TempDir;
 
 use crate::front_end::FrontEnd;
-use crate::kasir::{Kasir, Start};
+use crate::process::{Kasir, Start};
 use crate::servers::{Redis, free_port, new_database};
 use crate::waiting::s;
 
@@ -73,17 +73,22 @@ impl Kost {
         });
         let sim = sim.await.unwrap();
         let database_url = new_database(&keys.database).await;
-        let db = store::connect(&database_url, &store::Options { wait: s(10), ..store::Options::default() });
-        let db = db.await.unwrap();
+        let patient = store::Options { wait: s(10), ..store::Options::default() };
+        let db = store::connect(&database_url, &patient).await.unwrap();
         let Db::Postgres(pool) = db.clone() else { panic!("KASIR_TEST_POSTGRES is not a PostgreSQL") };
         let http = midtrans::http_client(s(5), s(20)).unwrap();
         let tenants = Vec::new();
         let mut kost =
             Self { sim, redis, pool, tenants, http, database_url, keys, started: AtomicU32::new(0), dir };
-        let (migrated, _) = kost.start("migrate", free_port()).ends_within(s(20)).await;
+        let migrated = kost.start("migrate", free_port()).ends_within(s(20)).await;
         assert!(migrated.success(), "kasir migrate: {migrated}");
         kost.tenants = move_in(&db, &clock, (count, &kost.keys.password)).await;
         kost
+    }
+
+    /// The books.
+    pub(crate) fn db(&self) -> Db {
+        Db::Postgres(self.pool.clone())
     }
 
     /// Starts `kasir api` on this port, has the gateway notify it, and waits until it answers.
@@ -126,7 +131,10 @@ impl Kost {
             ("API_KEYS", format!("web={api}")),
             ("KASIR_SECRET", secret.clone()),
             ("KASIR_LOG_FORMAT", "json".to_owned()),
-            ("RUST_LOG", "info,kasir=debug,queue=debug,workers=debug,midtrans=debug,tower_http=debug".to_owned()),
+            (
+                "RUST_LOG",
+                "info,kasir=debug,queue=debug,workers=debug,midtrans=debug,tower_http=debug".to_owned(),
+            ),
         ];
         let number = self.started.fetch_add(1, Ordering::SeqCst);
         let name = format!("{number}-{role}");
@@ -174,7 +182,8 @@ async fn move_in(db: &Db, clock: &Clock, (count, password): (usize, &str)) -> Ve
     let mut tenants = Vec::with_capacity(count);
     for (number, method) in (0..count).zip(METHODS.iter().cycle()) {
         let email = Email::try_from(format!("tenant{number}@kost.test")).unwrap();
-        let new = NewPerson { email: &email, name: "Budi", role: Role::Tenant, password_hash: &password_hash };
+        let new =
+            NewPerson { email: &email, name: "Budi", role: Role::Tenant, password_hash: &password_hash };
         let tenant_id = people::insert(db, &new, now).await.unwrap().unwrap();
         let room_id = rooms::insert(db, &format!("K{number}"), price, now).await.unwrap().unwrap();
         let bill = NewBill { tenant_id, room_id, period, amount: price };

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use domain::Secret;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tokio::process::{Child, Command};
 
@@ -23,7 +24,8 @@ pub(crate) async fn new_database(password: &str) -> String {
     let mut admin = PgConnection::connect(&server).await.unwrap();
     admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
     let (address, _) = server.rsplit_once('/').expect("KASIR_TEST_POSTGRES ends in /DATABASE");
-    format!("{}/{name}", address.replacen('@', &format!(":{password}@"), 1))
+    let (user, host) = address.rsplit_once('@').expect("KASIR_TEST_POSTGRES names a user");
+    format!("{user}:{password}@{host}/{name}")
 }
 
 /// A Redis that can be killed, emptied and started again; dropped, it is killed.
@@ -48,16 +50,45 @@ impl Redis {
         format!("redis://:{}@127.0.0.1:{}/", self.password, self.port)
     }
 
+    /// The same for whoever brings ids there.
+    pub(crate) fn settings(&self) -> queue::RedisSettings {
+        queue::RedisSettings { url: Secret::from(self.url()), namespace: "kasir".to_owned() }
+    }
+
     /// Kills it as the kernel would.
     pub(crate) async fn kill(&mut self) {
         self.process.take().expect("Redis runs").kill().await.unwrap();
+    }
+
+    /// Lets it hang: connections stay open, and nothing is answered.
+    pub(crate) async fn hang(&self) {
+        self.signal("STOP").await;
+    }
+
+    /// Lets a Redis that hangs go on.
+    pub(crate) async fn go_on(&self) {
+        self.signal("CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let pid = self.process.as_ref().and_then(Child::id).expect("Redis runs");
+        crate::process::signal(signal, pid).await;
     }
 
     /// Starts it again at the same address, with nothing in it.
     pub(crate) async fn start_again(&mut self) {
         let log = std::fs::File::create(self.dir.join("redis.log")).unwrap();
         let process = Command::new(variable("KASIR_TEST_REDIS_SERVER"))
-            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--save", "", "--appendonly", "no"])
+            .args([
+                "--bind",
+                "127.0.0.1",
+                "--port",
+                &self.port.to_string(),
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ])
             .args(["--requirepass", &self.password, "--dir"])
             .arg(&self.dir)
             .stdin(Stdio::null())
@@ -71,10 +102,12 @@ impl Redis {
 
     /// Loses everything, and gives how many ids waited in it.
     pub(crate) async fn lose_everything(&self) -> usize {
-        let mut script = redis::cmd("EVAL");
-        script.arg("local n = redis.call('LLEN', KEYS[1]) redis.call('FLUSHALL') return n");
-        script.arg(1).arg("kasir:jobs:active");
-        self.ask(script).await.unwrap()
+        self.ask(script(&format!("{WAITING} redis.call('FLUSHALL') return n"))).await.unwrap()
+    }
+
+    /// How many ids wait in it.
+    pub(crate) async fn waiting(&self) -> usize {
+        self.ask(script(&format!("{WAITING} return n"))).await.unwrap()
     }
 
     /// How many keys there are.
@@ -88,4 +121,13 @@ impl Redis {
             client.get_multiplexed_async_connection().await.map_err(|error| error.to_string())?;
         command.query_async(&mut connection).await.map_err(|error| error.to_string())
     }
+}
+
+/// apalis puts every id into the sorted set first; whoever fetches moves them all to the list.
+const WAITING: &str = "local n = redis.call('ZCARD', KEYS[1]) + redis.call('LLEN', KEYS[2])";
+
+fn script(text: &str) -> redis::Cmd {
+    let mut command = redis::cmd("EVAL");
+    command.arg(text).arg(2).arg("kasir:jobs:scheduled").arg("kasir:jobs:active");
+    command
 }

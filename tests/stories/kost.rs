@@ -204,6 +204,25 @@ impl Kost {
         payments::find_by_invoice(&self.db, invoice).await.unwrap().unwrap()
     }
 
+    /// Writes into the books that the payment expired, as if an answer of the gateway had said so.
+    pub(crate) async fn believe_expired(&self, payment: &Payment) {
+        let change = payments::Change {
+            payment,
+            to: State::Failed(domain::Failure::Expired),
+            learned: &domain::Learned::default(),
+            event: "expired",
+            source: history::Source::Poll,
+            detail: "",
+            finding: None,
+            checked: true,
+            next_check_at: Some(payment.deadline() + chrono::TimeDelta::minutes(15)),
+            jobs: &[],
+            completes: None,
+        };
+        let (written, _) = payments::change(&self.db, &change, self.clock.now()).await.unwrap();
+        assert_eq!(written, store::Written::Done);
+    }
+
     pub(crate) async fn bill_status(&self, tenant: &Tenant) -> &'static str {
         bills::find(&self.db, tenant.bill).await.unwrap().unwrap().status.as_str()
     }

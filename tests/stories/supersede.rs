@@ -16,6 +16,7 @@ stories![
     a_first_charge_that_was_lost_is_cancelled_before_the_second_is_made,
     a_first_charge_that_never_arrived_is_forgotten_in_time,
     changing_one_s_mind_four_times_leaves_one_live_transaction,
+    money_for_an_earlier_payment_ends_the_one_that_is_live,
 ];
 
 async fn another_method_takes_the_place_of_the_first(kost: Kost) {
@@ -134,5 +135,25 @@ async fn changing_one_s_mind_four_times_leaves_one_live_transaction(kost: Kost) 
     let live: Vec<_> = kost.sim.transactions().into_iter().filter(|t| t.status == Status::Pending).collect();
     assert_eq!(live.len(), 1);
     assert_eq!(live[0].order_id, invoices[3].as_str());
+    kost.close().await;
+}
+
+async fn money_for_an_earlier_payment_ends_the_one_that_is_live(kost: Kost) {
+    // The first payment ends, the second is live; then the gateway lets the first be paid all the same.
+    kost.sim.faults(|faults| faults.notifications.drop_all = true);
+    let (budi, first) = kost.paying("Budi", "bca").await;
+    kost.sim.settle(first.as_str()).await.unwrap();
+    let books = kost.payment(&first).await;
+    kost.believe_expired(&books).await;
+    let second = kost.pay(&budi, "bni").await;
+    kost.run_jobs().await;
+    assert_eq!(kost.transaction(&second).status, Status::Pending);
+
+    kost.pass(Duration::from_secs(24 * 3600 - 60)).await;
+    kost.pass(Duration::from_secs(20 * 60)).await;
+    assert_eq!(kost.payment(&first).await.state, State::Paid);
+    assert!(kost.findings().await.contains(&"late_settlement"));
+    assert_ne!(kost.transaction(&second).status, Status::Pending, "nobody can pay the bill a second time");
+    assert_eq!(kost.bill_status(&budi).await, "paid");
     kost.close().await;
 }

@@ -1,7 +1,7 @@
 //! Writing into the books what the gateway says: the one place where a payment changes because of it.
 
 use domain::{Amount, Event, FindingKind, Learned, Payment, Report, Ruling, State, Step, Time, fold};
-use queue::{Job as _, Lease, NewJob, Outcome, SubmitCharge};
+use queue::{CancelPayment, Job as _, Lease, NewJob, Outcome, SubmitCharge};
 use store::history::Source;
 use store::payments::{self, Change};
 use store::{StoreError, Written, checks};
@@ -90,8 +90,15 @@ impl Context {
         Payment { state: to, expires_at, paid_at, asked_at, ..payment.clone() }
     }
 
-    /// A payment that ends lets the one go on that is wanted in its place.
+    /// A payment that ends lets the one go on that is wanted in its place. One that is paid leaves nothing to pay.
     async fn follow_ups(&self, payment: &Payment, to: State) -> Result<Vec<NewJob>, StoreError> {
+        if to.holds_money() && !payment.state.holds_money() {
+            let all = payments::of_bill(&self.db, payment.bill_id).await?;
+            let others = all.iter().filter(|other| other.id != payment.id && other.state.is_live());
+            return Ok(others
+                .map(|other| CancelPayment { payment_id: other.id }.new_job(self.now()))
+                .collect());
+        }
         if payment.superseded_at.is_none() || to.is_live() {
             return Ok(Vec::new());
         }

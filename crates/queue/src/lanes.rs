@@ -1,6 +1,7 @@
 //! The ways an id can travel, and which one to take.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use domain::JobId;
 
@@ -9,6 +10,8 @@ use crate::redis_lane::RedisLane;
 
 /// How many ids may wait in a lane. apalis-redis wedges for good at about 8,000.
 pub(crate) const DEPTH_MAX: usize = 1_000;
+
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The lanes of this process.
 pub(crate) struct Lanes {
@@ -31,12 +34,14 @@ impl Lanes {
     /// The lane that works, and how many ids it has room for. Redis if it answers, else this process itself.
     pub(crate) async fn choose(&self) -> (Lane<'_>, usize) {
         if let Some(redis) = &self.redis {
-            match redis.depth().await {
-                Ok(depth) => {
+            // A Redis that hangs is as good as none, and is found out sooner than by its own time-out.
+            match tokio::time::timeout(PROBE_TIMEOUT, redis.depth()).await {
+                Ok(Ok(depth)) => {
                     self.redis_is_back();
                     return (Lane::Redis(redis), DEPTH_MAX.saturating_sub(depth));
                 }
-                Err(error) => self.redis_is_gone(&error),
+                Ok(Err(error)) => self.redis_is_gone(&error),
+                Err(elapsed) => self.redis_is_gone(&elapsed),
             }
         }
         let room = if self.memory.is_open() { DEPTH_MAX.saturating_sub(self.memory.depth()) } else { 0 };

@@ -6,7 +6,6 @@ use std::time::Duration;
 use apalis::prelude::TaskSink as _;
 use apalis_redis::{Config, ConnectionManager, RedisStorage};
 use domain::{JobId, Secret};
-use redis::AsyncCommands as _;
 use redis::aio::ConnectionManagerConfig;
 use tokio::sync::Notify;
 
@@ -54,9 +53,13 @@ impl RedisLane {
         RedisStorage::new(self.connection.clone()).with_config(self.config.clone())
     }
 
-    /// How many ids wait in Redis.
+    /// How many ids wait in Redis. apalis puts each into the sorted set first; whoever fetches moves them all to the
+    /// list in one call, and that is the call which fails for good once they are too many.
     pub(crate) async fn depth(&self) -> Result<usize, redis::RedisError> {
-        self.connection.clone().llen(self.config.active_jobs_list()).await
+        let mut pipe = redis::pipe();
+        pipe.zcard(self.config.scheduled_jobs_set()).llen(self.config.active_jobs_list());
+        let (pushed, fetchable): (usize, usize) = pipe.query_async(&mut self.connection.clone()).await?;
+        Ok(pushed.saturating_add(fetchable))
     }
 
     pub(crate) async fn push(&self, ids: &[JobId]) -> Result<(), String> {

@@ -35,6 +35,11 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync {
         None
     }
 
+    /// Whether it brings news that the same work, waiting or running, does not know yet.
+    fn is_news(&self) -> bool {
+        true
+    }
+
     /// The row for the ledger, to be done not before `run_at`.
     fn new_job(&self, run_at: Time) -> NewJob {
         NewJob {
@@ -46,6 +51,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync {
             payment_id: self.payment_id(),
             notification_id: self.notification_id(),
             run_at,
+            is_news: self.is_news(),
             max_attempts: Self::MAX_ATTEMPTS,
         }
     }
@@ -145,6 +151,14 @@ impl Job for SyncPayment {
 
     fn dedupe_key(&self) -> String {
         format!("{}:{}", Self::KIND, self.payment_id)
+    }
+
+    /// A look that is taken because it is time, or because somebody looks, waits like the one that waits already.
+    fn is_news(&self) -> bool {
+        match self.reason {
+            Reason::Notification | Reason::Operator => true,
+            Reason::Poll | Reason::Read => false,
+        }
     }
 
     fn payment_id(&self) -> Option<PaymentId> {

@@ -24,6 +24,9 @@ pub struct NewJob {
     pub notification_id: Option<NotificationId>,
     /// Not before this.
     pub run_at: Time,
+    /// News: the same work that waits is brought forward, and if it runs it runs once more. Otherwise what waits, waits;
+    /// a pause that a failure or the gateway asked for is not cut short.
+    pub is_news: bool,
     /// After so many failed attempts it is dead.
     pub max_attempts: i64,
 }
@@ -101,7 +104,7 @@ pub(crate) async fn enqueue(tx: &mut Tx, job: &NewJob, now: Time) -> Result<Opti
             again = jobs.state = 'running',
             run_at = CASE WHEN jobs.state = 'ready' THEN excluded.run_at ELSE jobs.run_at END,
             pushed_at = CASE WHEN jobs.state = 'ready' THEN NULL ELSE jobs.pushed_at END
-        WHERE jobs.state = 'running' OR excluded.run_at < jobs.run_at
+        WHERE $9 AND (jobs.state = 'running' OR excluded.run_at < jobs.run_at)
         RETURNING id, state";
     if job.once_key.is_some() {
         return enqueue_once(tx, job, now).await;
@@ -115,6 +118,7 @@ pub(crate) async fn enqueue(tx: &mut Tx, job: &NewJob, now: Time) -> Result<Opti
         .bind(millis(job.run_at))
         .bind(job.max_attempts)
         .bind(millis(now))
+        .bind(job.is_news)
         .fetch_optional(conn)
         .await?);
     Ok(row.filter(|(_, state)| state == "ready").map(|(id, _)| JobId(id)))
@@ -232,7 +236,7 @@ pub(crate) async fn finish_in(
     const SQL: &str = "
         UPDATE jobs
         SET state = CASE WHEN $3 = 'ready' OR again THEN 'ready' ELSE $3 END,
-            run_at = CASE WHEN again AND $4 > $7 THEN $7 ELSE $4 END,
+            run_at = $4,
             attempts = CASE WHEN again THEN 0 ELSE attempts - $5 END,
             last_error = $6, again = FALSE, pushed_at = NULL, lease_token = NULL, lease_until = NULL, finished_at = $7
         WHERE id = $1 AND lease_token = $2 AND state = 'running'

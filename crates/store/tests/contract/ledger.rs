@@ -12,7 +12,8 @@ on_both![
     the_same_work_waits_once,
     waiting_work_is_brought_forward_and_never_put_off,
     work_that_is_wanted_while_it_is_done_is_done_again,
-    work_that_is_wanted_while_it_fails_is_tried_again_at_once,
+    work_that_is_wanted_while_it_fails_is_tried_again_after_the_pause,
+    work_that_is_no_news_waits_like_the_one_that_waits,
     work_that_was_done_may_be_wanted_again,
     the_work_of_a_slot_is_done_once_ever,
     the_work_of_a_slot_remembers_what_it_is_about,
@@ -78,21 +79,34 @@ async fn work_that_is_wanted_while_it_is_done_is_done_again(db: Db) {
     assert_eq!(jobs::attempts_of(&db, id).await.unwrap().len(), 2);
 }
 
-async fn work_that_is_wanted_while_it_fails_is_tried_again_at_once(db: Db) {
+async fn work_that_is_wanted_while_it_fails_is_tried_again_after_the_pause(db: Db) {
     let error = "on purpose".to_owned();
     let ends = [
-        Finish::Retry { at: at(900), error: error.clone() },
-        Finish::Later { at: at(900), reason: error.clone() },
-        Finish::GiveUp { error },
+        (Finish::Retry { at: at(900), error: error.clone() }, 900),
+        (Finish::Later { at: at(900), reason: error.clone() }, 900),
+        // Nobody asked for a pause here; the news deserves a try of its own.
+        (Finish::GiveUp { error }, 3),
     ];
-    for (key, end) in ["sync:1", "sync:2", "sync:3"].into_iter().zip(ends) {
+    for (key, (end, due)) in ["sync:1", "sync:2", "sync:3"].into_iter().zip(ends) {
         let id = add(&db, job(key)).await;
         let work = claim(&db, id, "one", at(1)).await.unwrap();
         ledger::add(&db, &[job(key)], at(2)).await.unwrap();
         assert!(ledger::finish(&db, &work.lease, &end, at(3)).await.unwrap());
         let again = jobs::find(&db, id).await.unwrap().unwrap();
-        assert_eq!((again.state.as_str(), again.attempts, again.run_at), ("ready", 0, at(3)), "{end:?}");
+        assert_eq!((again.state.as_str(), again.attempts, again.run_at), ("ready", 0, at(due)), "{end:?}");
     }
+}
+
+async fn work_that_is_no_news_waits_like_the_one_that_waits(db: Db) {
+    let look = || NewJob { is_news: false, ..job("sync:1") };
+    let id = add(&db, NewJob { run_at: at(60), ..look() }).await;
+    assert_eq!(ledger::add(&db, &[look()], at(1)).await.unwrap(), []);
+    assert_eq!(jobs::find(&db, id).await.unwrap().unwrap().run_at, at(60), "a pause is not cut short");
+
+    let work = claim(&db, id, "one", at(60)).await.unwrap();
+    assert_eq!(ledger::add(&db, &[look()], at(61)).await.unwrap(), []);
+    assert!(ledger::finish(&db, &work.lease, &Finish::Done, at(62)).await.unwrap());
+    assert_eq!(state(&db, id).await, "done", "the look that was taken serves both");
 }
 
 async fn work_that_was_done_may_be_wanted_again(db: Db) {

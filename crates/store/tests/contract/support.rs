@@ -207,6 +207,7 @@ pub(crate) fn job(key: &str) -> NewJob {
         payment_id: None,
         notification_id: None,
         run_at: at(0),
+        is_news: true,
         max_attempts: 3,
     }
 }

@@ -54,18 +54,17 @@ impl Kasir {
         self.child.kill().await.unwrap();
     }
 
-    /// SIGTERM.
-    pub(crate) async fn terminate(&self) {
-        let kill = format!("kill -TERM {}", self.pid);
-        assert!(Command::new("sh").args(["-c", &kill]).status().await.unwrap().success(), "{kill}");
+    /// Sends SIGTERM; gives when.
+    pub(crate) async fn terminate(&self) -> Instant {
+        let sent = Instant::now();
+        signal("TERM", self.pid).await;
+        sent
     }
 
-    /// Waits until it ends by itself; gives how it ended and how long that took.
-    pub(crate) async fn ends_within(mut self, limit: Duration) -> (ExitStatus, Duration) {
-        let begun = Instant::now();
+    /// Waits until it ends by itself; gives how it ended.
+    pub(crate) async fn ends_within(mut self, limit: Duration) -> ExitStatus {
         let ended = tokio::time::timeout(limit, self.child.wait()).await;
-        let status = ended.unwrap_or_else(|_| panic!("{} still runs after {limit:?}", self.log.display()));
-        (status.unwrap(), begun.elapsed())
+        ended.unwrap_or_else(|_| panic!("{} still runs after {limit:?}", self.log.display())).unwrap()
     }
 
     /// What it logged so far.
@@ -79,4 +78,10 @@ impl Kasir {
             panic!("{} ended by itself ({status}): {}", self.log.display(), self.logged());
         }
     }
+}
+
+/// Sends a signal to a process that a test started.
+pub(crate) async fn signal(name: &str, pid: u32) {
+    let kill = format!("kill -{name} {pid}");
+    assert!(Command::new("sh").args(["-c", &kill]).status().await.unwrap().success(), "{kill}");
 }

@@ -1,0 +1,166 @@
+//! The papers: what they promise is there, and what is there they tell.
+
+use std::collections::BTreeSet;
+
+use kasir::config::Config;
+
+use crate::tree::{code_lines, files, nothing, read, root, rust_files, rust_files_in};
+
+const README: &str = "README.md";
+const ARCHITECTURE: &str = "docs/ARCHITECTURE.md";
+const EXAMPLE: &str = "kasir.example.toml";
+const ARCHITECTURE_LINES_MAX: usize = 150;
+const ADR_LINES_MAX: usize = 70;
+
+/// Where environment variables are read or explained.
+const READERS: [&str; 3] = ["src/config.rs", "src/telemetry.rs", "src/main.rs"];
+
+fn papers() -> Vec<String> {
+    let is_paper =
+        |name: &String| name.ends_with(".md") && (name.starts_with("docs/") || !name.contains('/'));
+    files().into_iter().filter(is_paper).collect()
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+fn is_variable(word: &str) -> bool {
+    word.contains('_')
+        && word.starts_with(|c: char| c.is_ascii_uppercase())
+        && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// The names in `text` that look like environment variables, also inside a line of shell.
+fn variables(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| is_variable(word)).map(str::to_owned).collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut found = Vec::new();
+    for paper in papers() {
+        let folder = root().join(&paper).parent().unwrap().to_owned();
+        let text = read(&paper);
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(link, _)| link)) {
+            let file = link.split('#').next().unwrap();
+            if !file.is_empty() && !link.contains("://") && !folder.join(file).exists() {
+                found.push(format!("{paper}: {link}"));
+            }
+        }
+    }
+    nothing(&found, "A link of a paper is a path from its own folder to something that is there:");
+}
+
+#[test]
+fn the_readme_names_the_environment_as_it_is() {
+    let told = variables(&read(README));
+    let mut known: BTreeSet<String> = READERS.iter().flat_map(|name| variables(&read(name))).collect();
+    known.extend(rust_files_in("xtask/src/").iter().flat_map(|name| variables(&read(name))));
+    let found: Vec<String> = told.difference(&known).cloned().collect();
+    nothing(&found, "README.md names variables that nothing reads. Take them out, or correct them:");
+
+    let literals = |name: &str| -> BTreeSet<String> {
+        let lines = code_lines(name).into_iter().take_while(|(_, line)| !line.contains("#[cfg(test)]"));
+        let words: Vec<String> = lines
+            .flat_map(|(_, line)| line.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        words.into_iter().filter(|word| is_variable(word)).collect()
+    };
+    let read_by_us = READERS.iter().flat_map(|name| literals(name));
+    let found: Vec<String> = read_by_us.filter(|name| !told.contains(name)).collect();
+    nothing(&found, "These are read from the environment. Add a line to the table in README.md:");
+}
+
+#[test]
+fn the_readme_lists_the_routes_that_exist() {
+    let mut routes = BTreeSet::new();
+    for file in rust_files_in("src/http/") {
+        let text = read(&file);
+        let paths = text.split(".route(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+        routes.extend(
+            paths.filter_map(|rest| rest.split('"').next()).map(|path| path.trim_end_matches('/').to_owned()),
+        );
+    }
+    assert!(!routes.is_empty(), "src/http names no route");
+    let readme = read(README);
+    let methods = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "];
+    let told: BTreeSet<String> = quoted(&readme)
+        .filter_map(|word| methods.iter().find_map(|method| word.strip_prefix(method)))
+        .map(|path| path.trim_end_matches('/').to_owned())
+        .collect();
+    let missing: Vec<String> = routes.difference(&told).cloned().collect();
+    nothing(&missing, "Add a row to the table of endpoints in README.md, as `GET /path`:");
+    let gone: Vec<String> = told.difference(&routes).cloned().collect();
+    nothing(&gone, "README.md tells of endpoints that src/http does not have. Take them out:");
+}
+
+#[test]
+fn the_example_file_holds_every_default() {
+    let text = read(EXAMPLE);
+    let nothing_set = |_: &str| None;
+    let told =
+        Config::from_parts(&nothing_set, &text).unwrap_or_else(|mistakes| panic!("{EXAMPLE}: {mistakes}"));
+    let default = Config::from_parts(&nothing_set, "").unwrap();
+    assert_eq!(
+        format!("{:#?}", told.file),
+        format!("{:#?}", default.file),
+        "\n{EXAMPLE} and the defaults in src/config/file.rs differ. Correct the one that is wrong.\n"
+    );
+
+    let example: toml::Table = text.parse().unwrap();
+    let keys = example.values().filter_map(toml::Value::as_table).flat_map(|section| section.keys().cloned());
+    let keys: BTreeSet<String> = keys.chain(example.keys().cloned()).collect();
+    let fields = code_lines("src/config/file.rs").into_iter().filter_map(|(_, line)| {
+        let (name, _) = line.trim().strip_prefix("pub ")?.split_once(": ")?;
+        name.chars().all(|c| c.is_ascii_lowercase() || c == '_').then(|| name.to_owned())
+    });
+    let found: Vec<String> = fields.filter(|field| !keys.contains(field)).collect();
+    nothing(&found, "kasir.example.toml shows every field with its default and a sentence. It lacks:");
+}
+
+#[test]
+fn every_invariant_names_a_test_that_is_there() {
+    let text = read(ARCHITECTURE);
+    let code: String = rust_files().iter().map(|name| read(name)).collect();
+    let is_there = |name: &str| {
+        let listed = format!("    {name},\n");
+        code.contains(&format!("fn {name}(")) || code.contains(&listed)
+    };
+    let invariants: Vec<&str> = text.split("**Invariant:**").skip(1).collect();
+    assert!(!invariants.is_empty(), "{ARCHITECTURE} has no invariant");
+    let mut found = Vec::new();
+    for invariant in invariants {
+        let paragraph = invariant.split("\n\n").next().unwrap().split("\n- ").next().unwrap();
+        let sentence = paragraph.trim().lines().next().unwrap_or_default();
+        // A guard is a name of several words.
+        let guards: Vec<&str> =
+            paragraph.rsplit_once("Guard:").map(|(_, guards)| quoted(guards).collect()).unwrap_or_default();
+        if guards.is_empty() {
+            found.push(format!("no guard: {sentence}"));
+        }
+        found.extend(
+            guards.iter().filter(|name| !is_there(name)).map(|name| format!("there is no test {name}")),
+        );
+    }
+    nothing(&found, "An invariant ends in `Guard:` and the names of the tests that fail without it:");
+}
+
+#[test]
+fn the_papers_are_short() {
+    let found: Vec<String> = papers()
+        .into_iter()
+        .filter_map(|name| {
+            let limit = match name.as_str() {
+                ARCHITECTURE => ARCHITECTURE_LINES_MAX,
+                name if name.starts_with("docs/adr/") => ADR_LINES_MAX,
+                _ => return None,
+            };
+            let lines = read(&name).lines().count();
+            (lines > limit).then(|| format!("{name}: {lines} lines, {limit} at most"))
+        })
+        .collect();
+    nothing(&found, "The map fits on a few screens, a decision on a page. Say less:");
+}
