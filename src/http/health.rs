@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use store::ledger;
+use store::jobs;
 
 use super::App;
 
@@ -18,7 +18,7 @@ pub(super) async fn livez() -> Json<Value> {
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
     let database = store::ping(&app.db).await.is_ok();
     let migrations = store::pending_migrations(&app.db).await.ok();
-    let depth = ledger::depth(&app.db, app.clock.now()).await.ok();
+    let depth = jobs::depth(&app.db, app.clock.now()).await.ok();
     let redis = match app.queue.redis_answers().await {
         Some(true) => "ok",
         Some(false) => "down",

@@ -28,6 +28,18 @@ impl Context {
         self.fold_in(payment, news, Some(lease)).await
     }
 
+    /// Folds in what the gateway reports, with the instruction that GET status may lack, and completes the job.
+    pub(crate) async fn believe(
+        &self,
+        payment: Payment,
+        (report, source): (Report, Source),
+        lease: &Lease,
+    ) -> Ended {
+        let report = self.with_instruction(&payment, report).await?;
+        let news = News { report: &report, source, detail: describe(&report) };
+        self.settle(payment, &news, lease).await
+    }
+
     /// Folds the news into the payment and goes on: the job is not done with it. Gives the payment as it is then.
     pub(crate) async fn note(&self, payment: Payment, news: &News<'_>) -> Result<Payment, Halt> {
         let id = payment.id;
@@ -121,7 +133,7 @@ pub(crate) fn decision(event: Event) -> Report {
 }
 
 /// A few words about a report, for the history.
-pub(crate) fn describe(report: &Report) -> String {
+fn describe(report: &Report) -> String {
     let transaction = report.transaction_id.as_ref().map_or("no transaction", |id| id.as_str());
     match (&report.event, &report.amount) {
         (Event::Unheard(status), amount) => {

@@ -8,7 +8,7 @@ use queue::{CancelPayment, Lease, Outcome};
 use store::history::Source;
 
 use crate::Context;
-use crate::books::{News, decision, describe};
+use crate::books::{News, decision};
 use crate::context::Ended;
 use crate::gateway::outcome_of;
 
@@ -35,10 +35,7 @@ pub(crate) async fn perform(job: CancelPayment, cx: &Context, lease: &Lease) -> 
                 answer => answer,
             };
             match answer {
-                Ok(report) => {
-                    let news = News { report: &report, source: Source::Cancel, detail: describe(&report) };
-                    cx.settle(payment, &news, lease).await
-                }
+                Ok(report) => cx.believe(payment, (report, Source::Cancel), lease).await,
                 Err(CallError::NoSuchTransaction) => {
                     let detail = "the gateway has no such transaction".to_owned();
                     let news = News { report: &decision(Event::Absent), source: Source::Cancel, detail };
@@ -56,5 +53,5 @@ pub(crate) async fn perform(job: CancelPayment, cx: &Context, lease: &Lease) -> 
 }
 
 fn wait_for_the_charge() -> Ended {
-    Ok(Outcome::Later(CHARGE_PAUSE, "the outcome of the charge is not known yet".to_owned()))
+    Ok(Outcome::Await(CHARGE_PAUSE, "the outcome of the charge is not known yet".to_owned()))
 }

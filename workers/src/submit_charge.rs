@@ -11,7 +11,7 @@ use store::history::Source;
 use store::{bills, payments};
 
 use crate::Context;
-use crate::books::{News, decision, describe, since};
+use crate::books::{News, decision, since};
 use crate::context::{Ended, Halt};
 use crate::gateway::outcome_of;
 
@@ -36,7 +36,7 @@ pub(crate) async fn perform(job: SubmitCharge, cx: &Context, lease: &Lease) -> E
                 }
                 charge(cx, payment, lease).await
             }
-            Wanted::Wait => Ok(Outcome::Later(
+            Wanted::Wait => Ok(Outcome::Await(
                 PREDECESSOR_PAUSE,
                 "waits for the earlier payment of the bill to end".to_owned(),
             )),
@@ -68,7 +68,7 @@ enum Wanted {
 
 async fn still_wanted(cx: &Context, payment: &Payment) -> Result<Wanted, Halt> {
     if payment.superseded_at.is_some() {
-        return Ok(Wanted::No("another payment took its place"));
+        return Ok(Wanted::No("nobody wants it any more"));
     }
     // Not only the one it replaced: that may have ended while one before it is still being cancelled.
     if payments::earlier_live(&cx.db, payment).await?.is_some() {
@@ -85,10 +85,7 @@ async fn still_wanted(cx: &Context, payment: &Payment) -> Result<Wanted, Halt> {
 async fn charge(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
     let request = cx.charge_for(&payment).await?;
     match cx.midtrans.charge(&request).await {
-        Ok(report) => {
-            let news = News { report: &report, source: Source::Charge, detail: describe(&report) };
-            cx.settle(payment, &news, lease).await
-        }
+        Ok(report) => cx.believe(payment, (report, Source::Charge), lease).await,
         // The order id is taken: an earlier attempt of ours arrived after all.
         Err(CallError::Duplicate) => adopt(cx, payment, lease).await,
         Err(CallError::Refused { code, message, details }) => {
@@ -108,21 +105,13 @@ async fn ask_again(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
         }
         Err(CallError::NoSuchTransaction) => charge(cx, payment, lease).await,
         Err(error) => unsettled(cx, &payment, &error).await,
-        Ok(report) => {
-            let report = cx.with_instruction(&payment, report).await?;
-            let news = News { report: &report, source: Source::Charge, detail: describe(&report) };
-            cx.settle(payment, &news, lease).await
-        }
+        Ok(report) => cx.believe(payment, (report, Source::Charge), lease).await,
     }
 }
 
 async fn adopt(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
     match cx.midtrans.status(payment.invoice.as_str()).await {
-        Ok(report) => {
-            let report = cx.with_instruction(&payment, report).await?;
-            let news = News { report: &report, source: Source::Charge, detail: describe(&report) };
-            cx.settle(payment, &news, lease).await
-        }
+        Ok(report) => cx.believe(payment, (report, Source::Charge), lease).await,
         Err(error) => unsettled(cx, &payment, &error).await,
     }
 }
@@ -135,7 +124,7 @@ async fn forget(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
     {
         return Ok(Outcome::Later(wait, "the charge may still be on its way".to_owned()));
     }
-    let detail = "another payment took its place, and the gateway has no such transaction".to_owned();
+    let detail = "nobody wants it any more, and the gateway has no such transaction".to_owned();
     let news = News { report: &decision(Event::Absent), source: Source::Charge, detail };
     cx.settle(payment, &news, lease).await
 }

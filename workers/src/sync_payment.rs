@@ -6,7 +6,7 @@ use queue::{CancelPayment, Job as _, Lease, Outcome, SubmitCharge, SyncPayment};
 use store::checks;
 
 use crate::Context;
-use crate::books::{News, decision, describe};
+use crate::books::{News, decision};
 use crate::context::Ended;
 use crate::gateway::outcome_of;
 
@@ -21,11 +21,7 @@ pub(crate) async fn perform(job: SyncPayment, cx: &Context, lease: &Lease) -> En
         cx.queue.enqueue(&[CancelPayment { payment_id: payment.id }.new_job(cx.now())]).await?;
     }
     match cx.midtrans.status(payment.invoice.as_str()).await {
-        Ok(report) => {
-            let report = cx.with_instruction(&payment, report).await?;
-            let news = News { report: &report, source: job.reason.into(), detail: describe(&report) };
-            cx.settle(payment, &news, lease).await
-        }
+        Ok(report) => cx.believe(payment, (report, job.reason.into()), lease).await,
         Err(CallError::NoSuchTransaction) => match payment.state {
             // Nobody knows yet whether the charge arrived; the charge job finds out.
             State::Created | State::Asked => charge_first(cx, &payment).await,

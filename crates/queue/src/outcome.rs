@@ -18,6 +18,8 @@ pub enum Outcome {
     Retry(String),
     /// It could not be tried; again after this. Does not count.
     Later(Duration, String),
+    /// It waits for news that will ask for it again; after this at the latest. Does not count.
+    Await(Duration, String),
     /// Trying again cannot help: a person must look.
     GiveUp(String),
     /// Somebody else has the job by now; nothing is to be written.

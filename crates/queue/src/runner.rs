@@ -141,6 +141,7 @@ impl<P: Performer> Runner<P> {
                 Some(Finish::Retry { at, error })
             }
             Outcome::Later(pause, reason) => Some(Finish::Later { at: now + delta(pause), reason }),
+            Outcome::Await(pause, reason) => Some(Finish::Await { at: now + delta(pause), reason }),
             Outcome::GiveUp(error) => {
                 tracing::error!(%error, "gave up");
                 Some(Finish::GiveUp { error })

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use apalis::prelude::{BackendExt as _, WorkerBuilder};
 use domain::JobId;
-use store::{StoreError, ledger};
+use store::{StoreError, jobs};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -140,7 +140,7 @@ impl<P: Performer> Workforce<P> {
         loop {
             ended.borrow_and_update();
             self.relay.tick(Duration::ZERO).await?;
-            let depth = ledger::depth(&self.relay.db, self.relay.clock.now()).await?;
+            let depth = jobs::depth(&self.relay.db, self.relay.clock.now()).await?;
             if depth.due == 0 && depth.running == 0 {
                 return Ok(());
             }

@@ -247,6 +247,6 @@ async fn many_jobs_at_once_never_exceed_the_places() {
     }
     force.drain().await.unwrap();
     assert_eq!(place.hand.runs.load(Ordering::SeqCst), 300);
-    let depth = ledger::depth(&place.db, place.clock.now()).await.unwrap();
+    let depth = jobs::depth(&place.db, place.clock.now()).await.unwrap();
     assert_eq!((depth.due, depth.running, depth.dead), (0, 0, 0));
 }

@@ -2,7 +2,7 @@
 
 use domain::{JobId, PaymentId, Time};
 
-use crate::time::{from_millis, opt_from_millis};
+use crate::time::{from_millis, millis, opt_from_millis};
 use crate::{Db, StoreError, read};
 
 /// A job as the ledger holds it.
@@ -98,4 +98,32 @@ pub async fn attempts_of(db: &Db, id: JobId) -> Result<Vec<Attempt>, StoreError>
     let rows: Vec<(i64, String, Option<String>)> =
         read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_all(pool).await?);
     Ok(rows.into_iter().map(|(attempt, outcome, note)| Attempt { attempt, outcome, note }).collect())
+}
+
+/// How the ledger stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Depth {
+    /// Due and not claimed.
+    pub due: i64,
+    /// Being done.
+    pub running: i64,
+    /// Given up.
+    pub dead: i64,
+    /// Since when the oldest due job waits.
+    pub oldest_due: Option<Time>,
+}
+
+/// Counts the jobs that are due, running and dead.
+///
+/// # Errors
+/// When the database does.
+pub async fn depth(db: &Db, now: Time) -> Result<Depth, StoreError> {
+    const SQL: &str = "
+        SELECT (SELECT count(*) FROM jobs WHERE state = 'ready' AND run_at <= $1),
+               (SELECT count(*) FROM jobs WHERE state = 'running'),
+               (SELECT count(*) FROM jobs WHERE state = 'dead'),
+               (SELECT min(run_at) FROM jobs WHERE state = 'ready' AND run_at <= $1)";
+    let (due, running, dead, oldest): (i64, i64, i64, Option<i64>) =
+        read!(db, pool => sqlx::query_as(SQL).bind(millis(now)).fetch_one(pool).await?);
+    Ok(Depth { due, running, dead, oldest_due: opt_from_millis(oldest) })
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::{JobId, NotificationId, PaymentId, Time};
 
-use crate::time::{millis, opt_from_millis};
-use crate::{Db, StoreError, Tx, in_tx, read, write};
+use crate::time::millis;
+use crate::{Db, StoreError, Tx, in_tx, write};
 
 /// Work to be written down, in the same transaction as the change that wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,13 @@ pub enum Finish {
         /// Why.
         reason: String,
     },
+    /// It waits for news, which may have come meanwhile; again at this time at the latest. Does not count.
+    Await {
+        /// When.
+        at: Time,
+        /// For what.
+        reason: String,
+    },
     /// It failed for good: a person must look.
     GiveUp {
         /// Why.
@@ -86,7 +93,7 @@ impl Finish {
         match self {
             Self::Done => "done",
             Self::Retry { .. } => "retry",
-            Self::Later { .. } => "later",
+            Self::Later { .. } | Self::Await { .. } => "later",
             Self::GiveUp { .. } => "dead",
         }
     }
@@ -236,7 +243,7 @@ pub(crate) async fn finish_in(
     const SQL: &str = "
         UPDATE jobs
         SET state = CASE WHEN $3 = 'ready' OR again THEN 'ready' ELSE $3 END,
-            run_at = $4,
+            run_at = CASE WHEN again AND $8 THEN $7 ELSE $4 END,
             attempts = CASE WHEN again THEN 0 ELSE attempts - $5 END,
             last_error = $6, again = FALSE, pushed_at = NULL, lease_token = NULL, lease_until = NULL, finished_at = $7
         WHERE id = $1 AND lease_token = $2 AND state = 'running'
@@ -244,7 +251,7 @@ pub(crate) async fn finish_in(
     let (state, at, uncounted, note) = match finish {
         Finish::Done => ("done", now, 0_i64, None),
         Finish::Retry { at, error } => ("ready", *at, 0, Some(error)),
-        Finish::Later { at, reason } => ("ready", *at, 1, Some(reason)),
+        Finish::Later { at, reason } | Finish::Await { at, reason } => ("ready", *at, 1, Some(reason)),
         Finish::GiveUp { error } => ("dead", now, 0, Some(error)),
     };
     let row: Option<Option<i64>> = in_tx!(tx, conn => sqlx::query_scalar(SQL)
@@ -255,6 +262,7 @@ pub(crate) async fn finish_in(
         .bind(uncounted)
         .bind(note)
         .bind(millis(now))
+        .bind(matches!(finish, Finish::Await { .. }))
         .fetch_optional(conn)
         .await?);
     let Some(started_at) = row else { return Ok(false) };
@@ -363,34 +371,6 @@ pub async fn forget_slots(db: &Db, before: Time) -> Result<(), StoreError> {
     in_tx!(&mut tx, conn => sqlx::query(OLD).bind(millis(before)).execute(conn).await.map(drop)?);
     in_tx!(&mut tx, conn => sqlx::query(SQL).bind(millis(before)).execute(conn).await.map(drop)?);
     tx.commit().await
-}
-
-/// How the ledger stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Depth {
-    /// Due and not claimed.
-    pub due: i64,
-    /// Being done.
-    pub running: i64,
-    /// Given up.
-    pub dead: i64,
-    /// Since when the oldest due job waits.
-    pub oldest_due: Option<Time>,
-}
-
-/// Counts the jobs that are due, running and dead.
-///
-/// # Errors
-/// When the database does.
-pub async fn depth(db: &Db, now: Time) -> Result<Depth, StoreError> {
-    const SQL: &str = "
-        SELECT (SELECT count(*) FROM jobs WHERE state = 'ready' AND run_at <= $1),
-               (SELECT count(*) FROM jobs WHERE state = 'running'),
-               (SELECT count(*) FROM jobs WHERE state = 'dead'),
-               (SELECT min(run_at) FROM jobs WHERE state = 'ready' AND run_at <= $1)";
-    let (due, running, dead, oldest): (i64, i64, i64, Option<i64>) =
-        read!(db, pool => sqlx::query_as(SQL).bind(millis(now)).fetch_one(pool).await?);
-    Ok(Depth { due, running, dead, oldest_due: opt_from_millis(oldest) })
 }
 
 fn millis_of(length: Duration) -> i64 {

@@ -84,10 +84,12 @@ async fn work_that_is_wanted_while_it_fails_is_tried_again_after_the_pause(db: D
     let ends = [
         (Finish::Retry { at: at(900), error: error.clone() }, 900),
         (Finish::Later { at: at(900), reason: error.clone() }, 900),
+        // What it waited for has come.
+        (Finish::Await { at: at(900), reason: error.clone() }, 3),
         // Nobody asked for a pause here; the news deserves a try of its own.
         (Finish::GiveUp { error }, 3),
     ];
-    for (key, (end, due)) in ["sync:1", "sync:2", "sync:3"].into_iter().zip(ends) {
+    for (key, (end, due)) in ["sync:1", "sync:2", "sync:3", "sync:4"].into_iter().zip(ends) {
         let id = add(&db, job(key)).await;
         let work = claim(&db, id, "one", at(1)).await.unwrap();
         ledger::add(&db, &[job(key)], at(2)).await.unwrap();

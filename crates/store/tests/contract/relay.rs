@@ -1,8 +1,9 @@
 //! The relay's side of the ledger: what is due is taken to be pushed, and counted.
 
 use domain::JobId;
-use store::ledger::{Depth, Finish, NewJob, Take};
-use store::{Db, ledger};
+use store::jobs::Depth;
+use store::ledger::{Finish, NewJob, Take};
+use store::{Db, jobs, ledger};
 
 use crate::support::{add, at, claim, job};
 
@@ -61,13 +62,13 @@ async fn jobs_that_run_or_ended_are_not_taken(db: Db) {
 }
 
 async fn the_depth_tells_how_the_ledger_stands(db: Db) {
-    assert_eq!(ledger::depth(&db, at(0)).await.unwrap(), Depth::default());
+    assert_eq!(jobs::depth(&db, at(0)).await.unwrap(), Depth::default());
     let ids = jobs_due_at(&db, &[40, 10, 20, 30, 90]).await;
     claim(&db, ids[1], "one", at(15)).await.unwrap();
     let work = claim(&db, ids[2], "two", at(25)).await.unwrap();
     let given_up = Finish::GiveUp { error: "no such payment".to_owned() };
     assert!(ledger::finish(&db, &work.lease, &given_up, at(25)).await.unwrap());
     let depth = Depth { due: 2, running: 1, dead: 1, oldest_due: Some(at(30)) };
-    assert_eq!(ledger::depth(&db, at(50)).await.unwrap(), depth);
-    assert_eq!(ledger::depth(&db, at(29)).await.unwrap(), Depth { due: 0, oldest_due: None, ..depth });
+    assert_eq!(jobs::depth(&db, at(50)).await.unwrap(), depth);
+    assert_eq!(jobs::depth(&db, at(29)).await.unwrap(), Depth { due: 0, oldest_due: None, ..depth });
 }
