@@ -83,6 +83,15 @@ impl Kost {
         .await
     }
 
+    /// Waits until ids wait in Redis.
+    pub(crate) async fn redis_holds_ids(&self) {
+        eventually(Duration::from_secs(10), "ids wait in Redis", async || match self.redis.waiting().await {
+            0 => Err("none do".to_owned()),
+            _ => Ok(()),
+        })
+        .await;
+    }
+
     /// So many bills, one payment each, with its instruction and with the one transaction at the gateway. Gives what
     /// `kill -9` and the like could have done: doubled and lost, both of which must be 0.
     pub(crate) async fn assert_charged_once_each(&self, bills: usize) {

@@ -54,6 +54,16 @@ impl Kasir {
         self.child.kill().await.unwrap();
     }
 
+    /// Lets it stand still until it is told to go on.
+    pub(crate) async fn hang(&self) {
+        signal("STOP", self.pid).await;
+    }
+
+    /// Lets it go on.
+    pub(crate) async fn go_on(&self) {
+        signal("CONT", self.pid).await;
+    }
+
     /// Sends SIGTERM; gives when.
     pub(crate) async fn terminate(&self) -> Instant {
         let sent = Instant::now();
