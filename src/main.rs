@@ -1,5 +1,6 @@
 //! The composition root: the command line, and which roles this process plays.
 
+mod keys;
 mod welcome;
 
 use std::path::PathBuf;
@@ -56,6 +57,12 @@ enum Command {
     Scheduler,
     /// Bring the database's schema up to date.
     Migrate,
+    /// Keys of front ends: made here, shown once, revocable at any time.
+    #[command(subcommand)]
+    ApiKey(keys::ApiKeyCommand),
+    /// People who run the house.
+    #[command(subcommand)]
+    Admin(keys::AdminCommand),
     /// Build the demo house in an empty database that was migrated, and print its log-ins.
     Seed,
 }
@@ -76,6 +83,8 @@ async fn main() -> anyhow::Result<()> {
         Some(Command::Scheduler) => play(config, clock, Roles::SCHEDULER).await,
         Some(Command::Migrate) => migrate(&config).await,
         Some(Command::Seed) => seed(&config, &clock).await,
+        Some(Command::ApiKey(command)) => keys::api_key(&config, &clock, command).await,
+        Some(Command::Admin(command)) => keys::admin(&config, &clock, command).await,
     }
 }
 

@@ -12,11 +12,12 @@ use midtrans::Midtrans;
 use queue::{Queue, Stop, Workforce};
 use store::Db;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use workers::Scheduler;
 
 use crate::config::{Config, Gateway};
-use crate::http::{self, App, Passwords};
+use crate::http::{self, App, Passwords, Patience, Tokens, Watches};
 
 /// Which roles a process plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,10 +130,12 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let tracker = TaskTracker::new();
     if let (true, Some(listener)) = (roles.api, listener) {
-        let router = http::router(Arc::new(app(&parts)?));
+        let app = App { stop: stop.gently.clone(), ..app(&parts)? };
+        let router = http::router(Arc::new(app));
         let gently = stop.gently.clone();
         tracker.spawn(async move {
-            let serving = axum::serve(listener, router).with_graceful_shutdown(gently.cancelled_owned());
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            let serving = axum::serve(listener, service).with_graceful_shutdown(gently.cancelled_owned());
             if let Err(error) = serving.await {
                 tracing::error!(%error, "the service stopped");
             }
@@ -180,19 +183,28 @@ pub fn app(parts: &Parts) -> anyhow::Result<App> {
     let schedule = config.file.poll_schedule();
     let settings = http::Settings {
         api_keys: config.api_keys.clone(),
+        header_login: config.file.login.headers,
         notification_keys,
         body_bytes_max: limits.body_bytes,
         page_size_max: limits.page_size,
+        default_price: config.file.house.default_price,
+        terms: config.file.terms(),
         request_timeout: config.request_timeout(),
         poll_on_read: Duration::from_secs(config.file.schedule.on_read_s),
         first_check: schedule.after_charge.first().copied().unwrap_or(schedule.every),
     };
+    let tokens = Tokens::new(&parts.secret, parts.clock.clone());
+    let patience = Patience::new(parts.clock.clone());
     let passwords = Passwords::new(parts.secret.clone(), parts.clock.clone(), limits.hashings_at_once)?;
     Ok(App {
         db: parts.db.clone(),
         queue: parts.queue.clone(),
         clock: parts.clock.clone(),
         passwords,
+        tokens,
+        patience,
+        watches: Watches::new(limits.waiting_requests, limits.event_streams),
+        stop: CancellationToken::new(),
         settings,
     })
 }
@@ -216,5 +228,6 @@ pub fn context(parts: &Parts) -> anyhow::Result<workers::Context> {
         queue: parts.queue.clone(),
         schedule: parts.config.file.poll_schedule(),
         item: calls.item.clone(),
+        terms: parts.config.file.terms(),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::PollSchedule;
+use domain::{PollSchedule, Rupiah, Terms};
 use queue::Limits as JobLimits;
 use serde::Deserialize;
 
@@ -18,6 +18,30 @@ pub struct File {
     pub schedule: Schedule,
     /// Calls to the gateway.
     pub gateway: Calls,
+    /// How people log in.
+    pub login: Login,
+    /// The house and its rent.
+    pub house: House,
+}
+
+/// The house and its rent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct House {
+    /// What a room costs in a month when nobody says so, in rupiah.
+    pub default_price: Rupiah,
+    /// The day of the month until whose end the rent is to be paid; the last day where a month is shorter.
+    pub due_day: u32,
+    /// Whether a month that is lived in only in part costs only that part.
+    pub pro_rata: bool,
+}
+
+/// How people log in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Login {
+    /// Whether front ends may send the headers `email` and `password` on each request instead of an access token.
+    pub headers: bool,
 }
 
 /// Limits. Everything has one.
@@ -42,6 +66,10 @@ pub struct Limits {
     pub lease_s: u64,
     /// Passwords hashed at once; each takes 19 MiB.
     pub hashings_at_once: usize,
+    /// Requests with `Prefer: wait` that wait at once; one more is answered without waiting.
+    pub waiting_requests: usize,
+    /// Streams of events at once; one more is answered with 429.
+    pub event_streams: usize,
 }
 
 /// When the gateway is asked again how a payment stands.
@@ -84,6 +112,8 @@ impl Default for Limits {
             job_timeout_s: 45,
             lease_s: 10,
             hashings_at_once: 2,
+            waiting_requests: 500,
+            event_streams: 1_000,
         }
     }
 }
@@ -97,6 +127,18 @@ impl Default for Schedule {
             after_settlement_min: vec![6, 15],
             on_read_s: 5,
         }
+    }
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Self { headers: true }
+    }
+}
+
+impl Default for House {
+    fn default() -> Self {
+        Self { default_price: Rupiah::MILLION, due_day: 10, pro_rata: false }
     }
 }
 
@@ -140,6 +182,9 @@ impl File {
         if self.schedule.every_min > YEAR_MIN {
             mistakes.push("schedule.every_min is more than a year".to_owned());
         }
+        if !(1..=31).contains(&self.house.due_day) {
+            mistakes.push("house.due_day is not a day from 1 to 31".to_owned());
+        }
         if limits.job_timeout_s <= self.gateway.timeout_s {
             mistakes.push("limits.job_timeout_s is not longer than gateway.timeout_s".to_owned());
         }
@@ -157,6 +202,12 @@ impl File {
             after_settlement: minutes(&schedule.after_settlement_min),
             ..PollSchedule::default()
         }
+    }
+
+    /// The terms of the house as the domain knows them.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        Terms { due_day: self.house.due_day, pro_rata: self.house.pro_rata }
     }
 
     /// The limits of the work in this process.

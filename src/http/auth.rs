@@ -1,14 +1,20 @@
-//! Who is asking: a person by the headers `email` and `password`, a front end by `x-api-key`.
+//! Who is asking: a person by an access token or by the headers `email` and `password`, a front end by `x-api-key`.
 
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use domain::{Email, Role, Secret};
+use store::api_keys;
+use store::audit::Actor;
 use store::people::{self, Person};
 use subtle::{Choice, ConstantTimeEq as _};
 
+use super::tokens::name_of;
 use super::{App, Problem};
 
 /// A person who is logged in, of any role.
@@ -17,18 +23,33 @@ pub(super) struct Caller(pub(super) Person);
 /// A tenant who is logged in.
 pub(super) struct Tenant(pub(super) Person);
 
+/// An admin who is logged in.
+pub(super) struct Admin(pub(super) Person);
+
 /// A front end that is known to us.
 pub(super) struct FrontEnd;
+
+/// The address a request comes from, where the server knows it.
+pub(super) struct Remote(pub(super) Option<IpAddr>);
 
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        if let Some(token) = bearer(&parts.headers) {
+            let user = app.tokens.read(token).ok_or(Problem::Unauthenticated)?;
+            let person = people::find_active(&app.db, user).await?;
+            return person.map(Self).ok_or(Problem::Unauthenticated);
+        }
         let (Some(email), Some(password)) = (text(&parts.headers, "email"), text(&parts.headers, "password"))
         else {
             return Err(Problem::Unauthenticated);
         };
-        app.check(&email, &Secret::from(password)).await.map(Self)
+        if !app.settings.header_login {
+            return Err(Problem::Unauthenticated);
+        }
+        let Remote(address) = remote(parts);
+        app.check(&email, &Secret::from(password), address).await.map(Self)
     }
 }
 
@@ -44,17 +65,49 @@ impl FromRequestParts<Arc<App>> for Tenant {
     }
 }
 
+impl FromRequestParts<Arc<App>> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let Caller(person) = Caller::from_request_parts(parts, app).await?;
+        match person.role {
+            Role::Admin => Ok(Self(person)),
+            Role::Tenant => Err(Problem::Forbidden),
+        }
+    }
+}
+
+impl Admin {
+    /// Who the audit says it was.
+    pub(super) fn actor(&self) -> Actor {
+        Actor { id: Some(self.0.id), name: self.0.email.as_str().to_owned() }
+    }
+}
+
 impl FromRequestParts<Arc<App>> for FrontEnd {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let given = text(&parts.headers, "x-api-key").ok_or(Problem::UnknownFrontEnd)?;
-        // Every key is compared, and each in constant time, so that the time says nothing.
-        let known =
+        // Every key is compared, and each in constant time, so that the time says nothing. Of keys in the books only
+        // hashes are known, and those give nothing away by the time it takes to find one.
+        let configured =
             app.settings.api_keys.iter().fold(Choice::from(0), |known, (_, key)| {
                 known | given.as_bytes().ct_eq(key.expose().as_bytes())
             });
-        if bool::from(known) { Ok(Self) } else { Err(Problem::UnknownFrontEnd) }
+        if bool::from(configured) || api_keys::is_known(&app.db, &name_of(&given)).await? {
+            Ok(Self)
+        } else {
+            Err(Problem::UnknownFrontEnd)
+        }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Remote {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> Result<Self, Infallible> {
+        Ok(remote(parts))
     }
 }
 
@@ -62,17 +115,53 @@ impl App {
     /// The person with this address and password.
     ///
     /// # Errors
-    /// [`Problem::Unauthenticated`] when there is none, which takes as long whichever of the two is wrong.
-    pub(super) async fn check(&self, email: &str, password: &Secret) -> Result<Person, Problem> {
+    /// [`Problem::Unauthenticated`] when there is none, which takes as long whichever of the two is wrong;
+    /// [`Problem::TooManyTries`] when there were many failures lately.
+    pub(super) async fn check(
+        &self,
+        email: &str,
+        password: &Secret,
+        address: Option<IpAddr>,
+    ) -> Result<Person, Problem> {
         let email = Email::try_from(email.to_owned()).map_err(|_| Problem::Unauthenticated)?;
         let person = people::find_by_email(&self.db, &email).await?;
         let hash = person.as_ref().map(|person| &person.password_hash);
-        let right = self.passwords.is_right(&email, password, hash).await.map_err(|error| {
-            tracing::error!(%error, "a password could not be checked");
-            Problem::Internal
-        })?;
-        person.filter(|_| right).ok_or(Problem::Unauthenticated)
+        // Whoever was let in a moment ago with this password need not wait for others' failures.
+        let known = hash.is_some_and(|hash| self.passwords.was_right(&email, password, hash));
+        if !known && let Some(pause) = self.patience.pause(&email, address) {
+            return Err(Problem::TooManyTries(pause));
+        }
+        let right = known || self.passwords.is_right(&email, password, hash).await.map_err(not_hashed)?;
+        match person.filter(|_| right) {
+            Some(person) => {
+                self.patience.succeeded(&email);
+                Ok(person)
+            }
+            None => {
+                self.patience.failed(&email, address);
+                Err(Problem::Unauthenticated)
+            }
+        }
     }
+
+    /// The hash to store for a password.
+    pub(super) async fn hash(&self, password: &Secret) -> Result<Secret, Problem> {
+        self.passwords.hash(password).await.map_err(not_hashed)
+    }
+}
+
+fn not_hashed(error: super::HashingFailed) -> Problem {
+    tracing::error!(%error, "a password could not be hashed");
+    Problem::Internal
+}
+
+fn remote(parts: &Parts) -> Remote {
+    Remote(parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip()))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::Router;
 use axum::extract::State;
-use domain::{BillId, BillStatus, Rupiah};
+use axum::routing::get;
+use domain::{BillId, BillStatus, Rupiah, Time};
 use serde::Serialize;
 use store::bills;
 
@@ -18,12 +20,20 @@ pub(super) struct Total {
 
 /// One bill of a tenant.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct BillView {
     id: BillId,
     month: u32,
     year: i32,
     amount: Rupiah,
     status: BillStatus,
+    /// What it is for, where it is not the rent.
+    title: Option<String>,
+    due_at: Option<Time>,
+}
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/api/total-bills", get(total)).route("/api/bills", get(list))
 }
 
 pub(super) async fn total(State(app): State<Arc<App>>, Tenant(me): Tenant) -> Result<Json<Total>, Problem> {
@@ -41,6 +51,8 @@ pub(super) async fn list(
         year: bill.period.year(),
         amount: bill.amount,
         status: bill.status,
+        title: bill.title,
+        due_at: bill.due_at,
     });
     Ok(Json(views.collect()))
 }

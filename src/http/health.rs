@@ -3,12 +3,18 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::routing::get;
 use serde_json::{Value, json};
 use store::jobs;
 
 use super::App;
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/livez", get(livez)).route("/readyz", get(readyz))
+}
 
 pub(super) async fn livez() -> Json<Value> {
     Json(json!({ "status": "ok" }))

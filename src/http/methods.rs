@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::Router;
 use axum::extract::State;
+use axum::routing::get;
 use domain::MethodId;
 use serde::Serialize;
 use store::methods::{self, Offered};
@@ -25,6 +27,10 @@ impl From<Offered> for MethodView {
         let Offered { id, method, title, logo, active } = offered;
         Self { id, name: method.code(), title, logo, active }
     }
+}
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/api/payment-methods", get(list))
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<MethodView>>, Problem> {

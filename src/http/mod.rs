@@ -1,39 +1,51 @@
 //! The REST service: routes, limits, and what all handlers share.
 
+mod admin;
 mod auth;
 mod bills;
 mod body;
+mod cancel;
+mod events;
 mod health;
-mod login;
+mod logos;
 mod methods;
 mod notification;
 mod passwords;
+mod patience;
 mod pay;
 mod payment;
 mod problem;
+mod repeats;
+mod sessions;
+mod tokens;
+mod waiting;
+mod watches;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::HeaderName;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
 use clock::Clock;
-use domain::Secret;
+use domain::{Rupiah, Secret, Terms};
 use queue::Queue;
 use store::Db;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 
-use auth::{Caller, FrontEnd, Tenant};
+use auth::{Admin, Caller, FrontEnd, Remote, Tenant};
 use body::Body;
 pub use passwords::{HashingFailed, Passwords};
+pub use patience::Patience;
 pub use problem::Problem;
+pub use tokens::{Tokens, draw_api_key, name_of};
+pub use watches::Watches;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -47,6 +59,14 @@ pub struct App {
     pub clock: Clock,
     /// Checks passwords.
     pub passwords: Passwords,
+    /// Signs and reads access tokens.
+    pub tokens: Tokens,
+    /// Slows down those who guess.
+    pub patience: Patience,
+    /// Who waits for changes of payments.
+    pub watches: Watches,
+    /// Cancelled when the service stops: then nobody waits any longer.
+    pub stop: CancellationToken,
     /// Limits and keys.
     pub settings: Settings,
 }
@@ -56,12 +76,18 @@ pub struct App {
 pub struct Settings {
     /// Names and keys of the front ends.
     pub api_keys: Vec<(String, Secret)>,
+    /// Whether the headers `email` and `password` log a person in on each request.
+    pub header_login: bool,
     /// Keys that may have signed a notification.
     pub notification_keys: Vec<Secret>,
     /// The largest body.
     pub body_bytes_max: usize,
     /// The longest list.
     pub page_size_max: i64,
+    /// What a room costs in a month when nobody says so.
+    pub default_price: Rupiah,
+    /// What a month costs, and when it is due.
+    pub terms: Terms,
     /// How long a request may take.
     pub request_timeout: Duration,
     /// A payment that was checked so lately is not checked again because somebody looks at it.
@@ -86,30 +112,22 @@ pub fn router(app: Arc<App>) -> Router {
         }))
         .layer(DefaultBodyLimit::max(settings.body_bytes_max));
     Router::new()
-        .route("/api/login", post(login::login))
-        .route("/api/total-bills", get(bills::total))
-        .route("/api/bills", get(bills::list))
-        .route("/api/bills/{id}/pay", post(pay::pay))
-        .route("/api/payment/{invoice}", get(payment::show))
-        .route("/api/payments/{invoice}", get(payment::show))
-        .route("/api/payment-methods", get(methods::list))
-        .route("/api/midtrans-notification", post(notification::receive))
-        .route("/api/midtrans-notification/", post(notification::receive))
-        .route("/livez", get(health::livez))
-        .route("/readyz", get(health::readyz))
-        .route("/problems/{slug}", get(explain))
+        .merge(sessions::routes())
+        .merge(bills::routes())
+        .merge(admin::routes())
+        .merge(pay::routes())
+        .merge(payment::routes())
+        .merge(cancel::routes())
+        .merge(events::routes())
+        .merge(methods::routes())
+        .merge(logos::routes())
+        .merge(notification::routes())
+        .merge(health::routes())
+        .merge(problem::routes())
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         .fallback(|| async { Problem::NotFound })
         .layer(around)
         .with_state(app)
-}
-
-/// What a problem of this name means and what to do about it: the page behind a problem's `type`.
-async fn explain(State(_app): State<Arc<App>>, Path(slug): Path<String>) -> Result<String, Problem> {
-    let found = Problem::all().into_iter().find(|problem| problem.slug() == slug);
-    found
-        .map(|problem| format!("{} {slug}\n\n{}\n", problem.status().as_u16(), problem.help()))
-        .ok_or(Problem::NotFound)
 }
 
 async fn within(timeout: Duration, request: Request, next: Next) -> Response {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
+use axum::routing::post;
 use midtrans::{Kind, Notification};
 use queue::{Job as _, ProcessNotification};
 use serde_json::{Value, json};
@@ -17,6 +19,12 @@ use super::{App, Problem};
 
 /// The longest order id that the gateway makes itself (contract §7).
 const ORDER_ID_MAX: usize = 255;
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/midtrans-notification", post(receive))
+        .route("/api/midtrans-notification/", post(receive))
+}
 
 pub(super) async fn receive(
     State(app): State<Arc<App>>,

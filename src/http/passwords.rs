@@ -1,6 +1,7 @@
 //! Passwords: argon2id on a bounded pool, and a short memory of those that were right.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ const LENGTH_MAX: usize = 1_024;
 pub struct Passwords {
     places: Arc<Semaphore>,
     remembered: Arc<Mutex<HashMap<[u8; 32], Remembered>>>,
+    hashings: Arc<AtomicU64>,
     mac_key: Secret,
     clock: Clock,
     /// What a wrong address is checked against, so that it costs as much as a wrong password.
@@ -53,6 +55,7 @@ impl Passwords {
         Ok(Self {
             places: Arc::new(Semaphore::new(at_once)),
             remembered: Arc::default(),
+            hashings: Arc::default(),
             mac_key,
             clock,
             nobody,
@@ -82,9 +85,7 @@ impl Passwords {
             return Ok(false);
         }
         let name = self.name_of(email, password);
-        if let Some(hash) = hash
-            && self.remembers(&name, hash)
-        {
+        if hash.is_some_and(|hash| self.remembers(&name, hash)) {
             return Ok(true);
         }
         let (given, stored) = (password.clone(), hash.unwrap_or(&self.nobody).clone());
@@ -98,11 +99,23 @@ impl Passwords {
         }
     }
 
+    /// True when this password was found right within the last minute; costs no hashing.
+    pub(super) fn was_right(&self, email: &Email, password: &Secret, hash: &Secret) -> bool {
+        password.expose().len() <= LENGTH_MAX && self.remembers(&self.name_of(email, password), hash)
+    }
+
+    /// How many times a password was hashed or checked the long way.
+    #[must_use]
+    pub fn hashings(&self) -> u64 {
+        self.hashings.load(Ordering::Relaxed)
+    }
+
     async fn on_pool<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashingFailed> {
         let place = Arc::clone(&self.places).acquire_owned().await;
+        self.hashings.fetch_add(1, Ordering::Relaxed);
         let ended = tokio::task::spawn_blocking(work).await;
         drop(place);
         ended.map_err(|error| HashingFailed(error.to_string()))

@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
 use clock::delta;
-use domain::{BillId, BillStatus, Invoice, Method, Payment, PaymentId};
+use domain::{BillId, BillStatus, Instruction, Invoice, Method, Payment, PaymentId, UserId};
 use queue::{CancelPayment, Job as _, NewJob, SubmitCharge};
 use serde::{Deserialize, Serialize};
 use store::bills::{self, Bill};
 use store::methods;
 use store::payments::{self, Creation, NewPayment};
 
+use super::repeats::Keyed;
+use super::waiting::Wait;
 use super::{App, Body, FrontEnd, Problem, Tenant};
 
 /// How often to look again when other requests change the payments of the same bill.
@@ -40,6 +45,13 @@ enum IdOrName {
 pub(super) struct Paying {
     invoice: Invoice,
     status: &'static str,
+    /// What the payer needs, for a caller who waited for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instruction: Option<Instruction>,
+}
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/api/bills/{id}/pay", post(pay))
 }
 
 #[expect(clippy::too_many_arguments, reason = "each is a part of the request")]
@@ -48,24 +60,46 @@ pub(super) async fn pay(
     Tenant(me): Tenant,
     FrontEnd: FrontEnd,
     Path(bill_id): Path<i64>,
-    Body(wish): Body<Pay>,
-) -> Result<(StatusCode, Json<Paying>), Problem> {
-    let bill = bills::find(&app.db, BillId(bill_id)).await?;
-    let bill = bill.filter(|bill| bill.tenant_id == me.id).ok_or(Problem::NotFound)?;
-    let method = chosen_method(&app, &wish.payment).await?;
+    wait: Wait,
+    Keyed { body: Body(wish), key }: Keyed<Body<Pay>>,
+) -> Result<Response, Problem> {
+    let tenant = me.id;
+    let work = {
+        let app = Arc::clone(&app);
+        async move {
+            let (status, payment) = wanted(&app, tenant, BillId(bill_id), &wish).await?;
+            let (payment, applied) = app.awaited(wait, payment).await;
+            // Whoever did not ask for it gets the short answer.
+            let instruction = wait.0.and(payment.instruction.clone());
+            Ok((status, applied, Json(Paying { instruction, ..Paying::from(&payment) })).into_response())
+        }
+    };
+    app.once(tenant, key, work).await
+}
+
+/// The payment that the tenant wants: the live one by this method, or a new one.
+async fn wanted(
+    app: &App,
+    tenant: UserId,
+    bill_id: BillId,
+    wish: &Pay,
+) -> Result<(StatusCode, Payment), Problem> {
+    let bill = bills::find(&app.db, bill_id).await?;
+    let bill = bill.filter(|bill| bill.tenant_id == tenant).ok_or(Problem::NotFound)?;
+    let method = chosen_method(app, &wish.payment).await?;
     if bill.status == BillStatus::Paid {
         return Err(Problem::BillAlreadyPaid);
     }
     for _ in 0..RACES_MAX {
         let live = payments::live_of_bill(&app.db, bill.id).await?;
-        match &live {
-            Some(live) if live.method == method => return Ok((StatusCode::OK, Json(Paying::from(live)))),
-            Some(_) | None => {}
-        }
-        match write_down(&app, &bill, method, live.as_ref()).await? {
+        let live = match live {
+            Some(live) if live.method == method => return Ok((StatusCode::OK, live)),
+            other => other,
+        };
+        match write_down(app, &bill, method, live.as_ref()).await? {
             Creation::Made(payment, jobs) => {
                 app.queue.wake(jobs);
-                return Ok((StatusCode::CREATED, Json(Paying::from(&*payment))));
+                return Ok((StatusCode::CREATED, *payment));
             }
             Creation::AlreadyPaid => return Err(Problem::BillAlreadyPaid),
             Creation::Raced => {}
@@ -121,6 +155,6 @@ async fn write_down(
 
 impl From<&Payment> for Paying {
     fn from(payment: &Payment) -> Self {
-        Self { invoice: payment.invoice.clone(), status: payment.public_status().as_str() }
+        Self { invoice: payment.invoice.clone(), status: payment.public_status().as_str(), instruction: None }
     }
 }

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::Router;
 use axum::extract::{Path, State};
+use axum::routing::get;
 use clock::delta;
 use domain::{Instruction, Invoice, Payment, PaymentId, Role, Rupiah, State as Life, Time, long_form};
 use queue::{Job as _, Reason, SyncPayment};
 use serde::Serialize;
+use store::people::Person;
 use store::{methods, payments};
 
+use super::waiting::{Applied, Wait};
 use super::{App, Caller, Problem};
 
 /// A payment, as its payer sees it.
@@ -35,21 +39,32 @@ struct How {
     instruction: Option<Instruction>,
 }
 
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/api/payment/{invoice}", get(show)).route("/api/payments/{invoice}", get(show))
+}
+
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     Caller(me): Caller,
     Path(invoice): Path<String>,
-) -> Result<Json<PaymentView>, Problem> {
+    wait: Wait,
+) -> Result<(Applied, Json<PaymentView>), Problem> {
+    let payment = of_caller(&app, &me, &invoice).await?;
+    poll_on_read(&app, &payment).await;
+    let (payment, applied) = app.awaited(wait, payment).await;
+    Ok((applied, Json(view(&app, payment).await?)))
+}
+
+/// The payment of this invoice, when it is the caller's or the caller is an admin.
+pub(super) async fn of_caller(app: &App, me: &Person, invoice: &str) -> Result<Payment, Problem> {
     let invoice = Invoice::try_from(invoice).map_err(|_| Problem::NotFound)?;
     let payment = payments::find_by_invoice(&app.db, &invoice).await?;
     let mine = |payment: &Payment| me.role == Role::Admin || payment.tenant_id == me.id;
-    let payment = payment.filter(mine).ok_or(Problem::NotFound)?;
-    poll_on_read(&app, &payment).await;
-    view(&app, payment).await.map(Json)
+    payment.filter(mine).ok_or(Problem::NotFound)
 }
 
 /// Somebody waits for this payment: have the gateway asked, unless that was just done. Answers from our books at once.
-async fn poll_on_read(app: &App, payment: &Payment) {
+pub(super) async fn poll_on_read(app: &App, payment: &Payment) {
     let now = app.clock.now();
     let asked_lately = |at: Option<Time>| at.is_some_and(|at| now - at < delta(app.settings.poll_on_read));
     let is_known = !matches!(payment.state, Life::Created);
@@ -66,7 +81,7 @@ async fn poll_on_read(app: &App, payment: &Payment) {
     }
 }
 
-async fn view(app: &App, payment: Payment) -> Result<PaymentView, Problem> {
+pub(super) async fn view(app: &App, payment: Payment) -> Result<PaymentView, Problem> {
     let offered = methods::find(&app.db, payment.method.code()).await?;
     let (title, logo) = match offered {
         Some(offered) => (offered.title, offered.logo),

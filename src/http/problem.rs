@@ -1,12 +1,30 @@
 //! Every failure that a caller sees, as `application/problem+json` (RFC 9457).
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
+use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use serde_json::json;
 use store::StoreError;
+
+use super::App;
+
+/// The pages that explain the problems.
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/problems/{slug}", get(explain))
+}
+
+/// What a problem of this name means and what to do about it: the page behind a problem's `type`.
+async fn explain(Path(slug): Path<String>) -> Result<String, Problem> {
+    let found = Problem::all().into_iter().find(|problem| problem.slug() == slug);
+    found
+        .map(|problem| format!("{} {slug}\n\n{}\n", problem.status().as_u16(), problem.help()))
+        .ok_or(Problem::NotFound)
+}
 
 /// A failure that a caller sees. The cause is logged here, once, and never shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +41,22 @@ pub enum Problem {
     MethodNotAllowed,
     /// The bill is paid already.
     BillAlreadyPaid,
+    /// The payment has ended, so that there is nothing to give up.
+    PaymentEnded,
+    /// The `Idempotency-Key` was used for another request.
+    IdempotencyKeyReused,
+    /// The first request with this `Idempotency-Key` still runs.
+    IdempotencyKeyInUse,
+    /// As many listen to events as may.
+    TooManyStreams,
+    /// The bill is being paid at this moment.
+    BillBeingPaid,
+    /// Somebody lives in the room.
+    RoomOccupied,
+    /// Another room has the code.
+    RoomCodeTaken,
+    /// Another person has the e-mail address.
+    EmailTaken,
     /// Others changed the same thing again and again.
     Contended,
     /// The body cannot be read.
@@ -35,6 +69,8 @@ pub enum Problem {
     TooLarge,
     /// The signature of a notification is wrong.
     WrongSignature,
+    /// Many log-ins failed lately; wait so long.
+    TooManyTries(Duration),
     /// Something we depend on does not answer; try again after a while.
     Unavailable,
     /// It took too long.
@@ -64,12 +100,21 @@ impl Problem {
             Self::NotFound,
             Self::MethodNotAllowed,
             Self::BillAlreadyPaid,
+            Self::PaymentEnded,
+            Self::IdempotencyKeyReused,
+            Self::IdempotencyKeyInUse,
+            Self::TooManyStreams,
+            Self::BillBeingPaid,
+            Self::RoomOccupied,
+            Self::RoomCodeTaken,
+            Self::EmailTaken,
             Self::Contended,
             Self::Malformed(String::new()),
             Self::Unprocessable(String::new()),
             Self::UnsupportedMediaType,
             Self::TooLarge,
             Self::WrongSignature,
+            Self::TooManyTries(RETRY_AFTER),
             Self::Unavailable,
             Self::TimedOut,
             Self::Internal,
@@ -101,7 +146,7 @@ impl Problem {
                 StatusCode::UNAUTHORIZED,
                 "unauthenticated",
                 "The e-mail address or the password is missing or wrong",
-                "Send the headers `email` and `password`.",
+                "Send `Authorization: Bearer` with an access token of POST /api/login, or the headers `email` and `password`.",
             ),
             Self::UnknownFrontEnd => (
                 StatusCode::UNAUTHORIZED,
@@ -130,6 +175,54 @@ impl Problem {
             Self::BillAlreadyPaid => {
                 (StatusCode::CONFLICT, "bill-already-paid", "The bill is paid", "There is nothing to do.")
             }
+            Self::PaymentEnded => (
+                StatusCode::CONFLICT,
+                "payment-ended",
+                "The payment has ended",
+                "GET /api/payment/{invoice} says how. There is nothing to give up.",
+            ),
+            Self::IdempotencyKeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "The Idempotency-Key was used for another request",
+                "Draw a new key for each request, and send the same one only with the same path and body.",
+            ),
+            Self::IdempotencyKeyInUse => (
+                StatusCode::CONFLICT,
+                "idempotency-key-in-use",
+                "The first request with this Idempotency-Key still runs",
+                "Send the same request again in a second: its answer is kept.",
+            ),
+            Self::TooManyStreams => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-streams",
+                "As many listen to events as may",
+                "Try again after the time in `Retry-After`, or ask GET /api/payment/{invoice} now and then.",
+            ),
+            Self::BillBeingPaid => (
+                StatusCode::CONFLICT,
+                "bill-being-paid",
+                "The bill is being paid",
+                "Wait until the payment has ended, or cancel it first.",
+            ),
+            Self::RoomOccupied => (
+                StatusCode::CONFLICT,
+                "room-occupied",
+                "Somebody lives in the room",
+                "Move the tenant to another room or let them go first, or take a room that is available.",
+            ),
+            Self::RoomCodeTaken => (
+                StatusCode::CONFLICT,
+                "room-code-taken",
+                "Another room has this code",
+                "Choose another code; GET /api/admin/rooms lists those that are taken.",
+            ),
+            Self::EmailTaken => (
+                StatusCode::CONFLICT,
+                "email-taken",
+                "Another person has this e-mail address",
+                "Use another address, or change that of the other person first.",
+            ),
             Self::Contended => (
                 StatusCode::CONFLICT,
                 "contended",
@@ -165,6 +258,12 @@ impl Problem {
                 "wrong-signature",
                 "The signature is not ours",
                 "Sign with a key of MIDTRANS_NOTIFICATION_KEYS; by default that is the server key.",
+            ),
+            Self::TooManyTries(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-tries",
+                "Many log-ins failed lately",
+                "Wait for the time in `Retry-After`, then try again with the right password.",
             ),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -202,8 +301,14 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
+        let wait = match self {
+            Self::TooManyTries(pause) => Some(pause.as_secs().max(1)),
+            Self::TooManyStreams => Some(RETRY_AFTER.as_secs()),
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER.as_secs()),
+            _ => None,
+        };
+        if let Some(seconds) = wait {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

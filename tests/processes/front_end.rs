@@ -80,6 +80,14 @@ impl FrontEnd {
         answer.json().await.unwrap()
     }
 
+    /// Listens to the changes of a payment.
+    pub(crate) async fn events(&self, tenant: &Tenant, invoice: &str) -> reqwest::Response {
+        let url = format!("{}/api/payment/{invoice}/events", self.url);
+        let answer = self.as_tenant(self.http.get(url), tenant).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{invoice}");
+        answer
+    }
+
     /// Logs in, so that later calls need not hash the password again.
     pub(crate) async fn log_in(&self, tenant: &Tenant) {
         let url = format!("{}/api/login", self.url);

@@ -67,6 +67,29 @@ async fn every_role_stops_when_it_is_asked_to() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_hears_of_a_worker_elsewhere_and_does_not_hold_up_a_stop() {
+    let kost = Kost::with_tenants(1).await;
+    let port = free_port();
+    let api = kost.start_api(port).await;
+    let (front_end, tenant) = (kost.front_end(port), &kost.tenants[0]);
+    let paying = front_end.pay(tenant).await;
+    let mut stream = front_end.events(tenant, &paying.invoice).await;
+    let worker = kost.start_worker();
+    let mut heard = String::new();
+    while !heard.contains("\"instruction\":{") {
+        let chunk = tokio::time::timeout(s(20), stream.chunk()).await.unwrap().unwrap();
+        heard.push_str(std::str::from_utf8(&chunk.expect("the stream goes on")).unwrap());
+    }
+    let asked = api.terminate().await;
+    assert!(stream.chunk().await.unwrap().is_none(), "the stream ends");
+    let status = api.ends_within(s(10)).await;
+    println!("an api with an open stream stopped within {:.1?}", asked.elapsed());
+    assert!(status.success(), "{status}");
+    worker.terminate().await;
+    worker.ends_within(s(10)).await;
+}
+
 /// A worker in the middle of charges, each of which takes the gateway so long.
 async fn busy(latency: Duration) -> (Kost, Kasir) {
     let kost = Kost::with_tenants(BILLS).await;

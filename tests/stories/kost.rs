@@ -1,5 +1,6 @@
 //! A boarding house for one story: the real program over real HTTP, a clock that stands still, the simulator.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use store::bills::NewBill;
 use store::people::NewPerson;
 use store::{Db, bills, findings, history, jobs, methods, payments, people, rooms};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::log;
 
@@ -25,6 +28,8 @@ const CLIENT_KEY: &str = "SB-Mid-client-stories-4712-hush";
 pub(crate) const API_KEY: &str = "stories-front-end-key-hush";
 const SECRET: &str = "stories-installation-secret-hush-0123456789";
 pub(crate) const PASSWORD: &str = "correct horse hush";
+/// Few places, so that a story can take them all.
+const FILE: &str = "[gateway]\ntimeout_s = 2\n[limits]\nwaiting_requests = 3\nevent_streams = 3\n";
 const HOW_TO_RUN: &str =
     "is not set: run `cargo xtask test`, or `cargo xtask servers -- cargo nextest run -p kasir`";
 
@@ -42,12 +47,15 @@ pub(crate) struct Kost {
     pub(crate) clock: Clock,
     pub(crate) db: Db,
     pub(crate) sim: Simulator,
+    pub(crate) passwords: Passwords,
     queue: Queue,
     force: Workforce<workers::Context>,
     url: String,
     client: reqwest::Client,
     said: Mutex<String>,
     stop: Stop,
+    serving: CancellationToken,
+    served: TaskTracker,
     closed: bool,
     _directory: tempfile::TempDir,
 }
@@ -81,7 +89,7 @@ impl Kost {
         let sim = Simulator::start(options).await.unwrap();
         let env = environment(setup, &directory, sim.base_url(), &clock).await;
         let find = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
-        let config = Config::from_parts(&find, "[gateway]\ntimeout_s = 2\n").unwrap();
+        let config = Config::from_parts(&find, FILE).unwrap();
         let db = roles::open_database(&config).await.unwrap();
         store::migrate(&db).await.unwrap();
         methods::offer_all(&db).await.unwrap();
@@ -93,14 +101,35 @@ impl Kost {
             Parts { config, db: db.clone(), queue: queue.clone(), clock: clock.clone(), gateway, secret };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = http::router(Arc::new(roles::app(&parts).unwrap()));
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let serving = CancellationToken::new();
+        let app = http::App { stop: serving.clone(), ..roles::app(&parts).unwrap() };
+        let passwords = app.passwords.clone();
+        let service = http::router(Arc::new(app)).into_make_service_with_connect_info::<SocketAddr>();
+        let service =
+            axum::serve(listener, service).with_graceful_shutdown(serving.clone().cancelled_owned());
+        let served = TaskTracker::new();
+        served.spawn(async move { service.await.unwrap() });
         sim.set_notification_url(Some(format!("{url}/api/midtrans-notification")));
         let stop = Stop::default();
         let force = Workforce::start(&queue, roles::context(&parts).unwrap(), limits, stop.clone());
         let client = midtrans::http_client(Duration::from_secs(5), Duration::from_secs(30)).unwrap();
         let (said, closed) = (Mutex::default(), false);
-        Self { clock, db, sim, queue, force, url, client, said, stop, closed, _directory: directory }
+        Self {
+            clock,
+            db,
+            sim,
+            passwords,
+            queue,
+            force,
+            url,
+            client,
+            said,
+            stop,
+            serving,
+            served,
+            closed,
+            _directory: directory,
+        }
     }
 
     /// A tenant of this name, in a room of their own, with one open bill of Rp1.250.000.
@@ -150,6 +179,13 @@ impl Kost {
         Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
     }
 
+    /// Sends, and keeps the answer to ourselves: it holds what its receiver alone may know.
+    pub(crate) async fn send_privately(&self, request: RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { status, headers, body: response.json().await.unwrap_or_default() }
+    }
+
     pub(crate) async fn get(&self, tenant: &Tenant, path: &str) -> Answer {
         self.send(self.request_of(&tenant.email, Method::GET, path)).await
     }
@@ -197,6 +233,26 @@ impl Kost {
         let now = self.clock.now();
         let sweep = Sweep { slot: workers::sweep_slot(now) }.new_job(now);
         self.queue.enqueue(&[sweep]).await.unwrap();
+        self.run_jobs().await;
+    }
+
+    /// A scheduler like those of the program, which begins with the slot of the month.
+    pub(crate) async fn scheduler(&self) -> workers::Scheduler {
+        workers::Scheduler::start(self.queue.clone(), self.clock.clone()).await.unwrap()
+    }
+
+    /// Asks for the bills of the month, as each scheduler does at its start and each night.
+    pub(crate) async fn ask_for_rent(&self) {
+        let slot = workers::rent_slot(self.clock.now()).unwrap();
+        self.queue.enqueue(&[slot]).await.unwrap();
+        self.run_jobs().await;
+    }
+
+    /// Has the gateway asked about this payment, as an operator would.
+    pub(crate) async fn sync(&self, invoice: &Invoice) {
+        let (payment_id, reason) = (self.payment(invoice).await.id, queue::Reason::Operator);
+        let job = queue::SyncPayment { payment_id, reason }.new_job(self.clock.now());
+        self.queue.enqueue(&[job]).await.unwrap();
         self.run_jobs().await;
     }
 
@@ -252,6 +308,13 @@ impl Kost {
         self.force.pause().await.unwrap()
     }
 
+    /// The service stops, as it does at SIGTERM: what runs ends first, and that takes no time.
+    pub(crate) async fn stops_serving(&self) {
+        self.serving.cancel();
+        self.served.close();
+        tokio::time::timeout(Duration::from_secs(5), self.served.wait()).await.unwrap();
+    }
+
     /// Makes a transaction at the gateway under our order id, as if somebody else had.
     pub(crate) async fn charge_behind_our_back(&self, invoice: &Invoice, amount: i64) {
         let charge = midtrans::Charge {
@@ -285,6 +348,7 @@ impl Kost {
         for secret in [SERVER_KEY, CLIENT_KEY, API_KEY, SECRET, PASSWORD] {
             assert!(!spoken.contains(secret), "a secret was told: {}", around(&spoken, secret));
         }
+        self.serving.cancel();
         self.stop.gently.cancel();
         self.stop.now.cancel();
     }

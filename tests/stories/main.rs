@@ -20,11 +20,18 @@ macro_rules! stories {
         }
     };
 }
+mod admin;
+mod billing;
+mod events;
+mod giving_up;
 mod kost;
 mod log;
 mod missed;
 mod pay;
+mod repeats;
 mod rest;
 mod reversals;
+mod sessions;
 mod supersede;
 mod trouble;
+mod waiting;

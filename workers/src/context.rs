@@ -1,12 +1,12 @@
 //! What every job needs: the books, the gateway, the clock.
 
 use clock::Clock;
-use domain::{Payment, PaymentId, PollSchedule, Time};
+use domain::{Payment, PaymentId, PollSchedule, Terms, Time};
 use midtrans::Midtrans;
 use queue::{Lease, Outcome, Performer, Queue, Work};
 use store::{Db, StoreError, payments};
 
-use crate::{cancel_payment, process_notification, submit_charge, sweep, sync_payment};
+use crate::{cancel_payment, generate_bills, process_notification, submit_charge, sweep, sync_payment};
 
 /// What every job needs.
 pub struct Context {
@@ -22,6 +22,8 @@ pub struct Context {
     pub schedule: PollSchedule,
     /// What the payer reads as the thing that is paid for; the invoice follows.
     pub item: String,
+    /// What a month costs, and when it is due.
+    pub terms: Terms,
 }
 
 /// Why a job ended without having done its work.
@@ -67,6 +69,7 @@ impl Performer for Context {
             Work::SyncPayment(job) => sync_payment::perform(job, self, lease).await,
             Work::CancelPayment(job) => cancel_payment::perform(job, self, lease).await,
             Work::Sweep(job) => sweep::perform(&job, self).await,
+            Work::GenerateBills(job) => generate_bills::perform(job, self).await,
         };
         match ended {
             Ok(outcome) | Err(Halt::Outcome(outcome)) => outcome,

@@ -75,7 +75,8 @@ impl Context {
             | Method::Permata
             | Method::Mandiri
             | Method::Alfamart
-            | Method::Indomaret => false,
+            | Method::Indomaret
+            | Method::Cash => false,
         };
         let waits_for_payer = report.event == domain::Event::Accepted && payment.state.is_live();
         if !wallet || !waits_for_payer || payment.instruction.is_some() || report.instruction.is_some() {

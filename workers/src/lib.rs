@@ -4,6 +4,7 @@ mod books;
 mod cancel_payment;
 mod context;
 mod gateway;
+mod generate_bills;
 mod process_notification;
 mod schedule;
 mod submit_charge;
@@ -11,4 +12,4 @@ mod sweep;
 mod sync_payment;
 
 pub use context::Context;
-pub use schedule::{SWEEP_EVERY, Scheduler, SchedulerError, sweep_slot};
+pub use schedule::{SWEEP_EVERY, Scheduler, SchedulerError, rent_slot, sweep_slot};

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use clock::Clock;
-use domain::Time;
-use queue::{Job as _, Queue, Sweep};
+use domain::{Time, today};
+use queue::{GenerateBills, Job as _, NewJob, Queue, Sweep};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 /// How often due checks are looked for.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(10);
 const SWEEP_CRON: &str = "*/10 * * * * *";
+/// Each night, though a month is billed once: who was down on the first makes up for it.
+const RENT_CRON: &str = "0 5 0 * * *";
 
 /// Why the clockwork does not run.
 #[derive(Debug, thiserror::Error)]
@@ -28,16 +30,12 @@ impl Scheduler {
     /// When the timer cannot be made.
     pub async fn start(queue: Queue, clock: Clock) -> Result<Self, SchedulerError> {
         let cron = JobScheduler::new().await?;
-        let tick = Job::new_async_tz(SWEEP_CRON, chrono_tz::Asia::Jakarta, move |_, _| {
-            let (queue, now) = (queue.clone(), clock.now());
-            Box::pin(async move {
-                if let Err(error) = queue.enqueue(&[Sweep { slot: sweep_slot(now) }.new_job(now)]).await {
-                    tracing::warn!(%error, "a sweep could not be enqueued; the next one makes up for it");
-                }
-            })
-        })?;
-        cron.add(tick).await?;
+        let sweep = |now| Some(Sweep { slot: sweep_slot(now) }.new_job(now));
+        cron.add(line(SWEEP_CRON, (queue.clone(), clock.clone()), sweep)?).await?;
+        cron.add(line(RENT_CRON, (queue.clone(), clock.clone()), rent_slot)?).await?;
         cron.start().await?;
+        // Months that were missed while nothing ran do not wait for the night.
+        put(&queue, rent_slot(clock.now())).await;
         Ok(Self { cron })
     }
 
@@ -47,6 +45,31 @@ impl Scheduler {
             tracing::warn!(%error, "the scheduler did not stop cleanly");
         }
     }
+}
+
+/// A line of the clockwork: at these times, this slot.
+fn line(
+    times: &str,
+    (queue, clock): (Queue, Clock),
+    slot: fn(Time) -> Option<NewJob>,
+) -> Result<Job, JobSchedulerError> {
+    Job::new_async_tz(times, chrono_tz::Asia::Jakarta, move |_, _| {
+        let (queue, now) = (queue.clone(), clock.now());
+        Box::pin(async move { put(&queue, slot(now)).await })
+    })
+}
+
+async fn put(queue: &Queue, slot: Option<NewJob>) {
+    let Some(job) = slot else { return };
+    if let Err(error) = queue.enqueue(&[job]).await {
+        tracing::warn!(%error, "a slot could not be enqueued; the next one makes up for it");
+    }
+}
+
+/// The job that bills the month in which `now` lies: the same for every scheduler.
+#[must_use]
+pub fn rent_slot(now: Time) -> Option<NewJob> {
+    Some(GenerateBills { period: today(now)? }.new_job(now))
 }
 
 /// The slot that `now` lies in: the same for every scheduler.

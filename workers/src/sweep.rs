@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clock::delta;
 use queue::{Job as _, Outcome, Reason, SubmitCharge, Sweep, SyncPayment};
-use store::{checks, ledger};
+use store::{checks, ledger, repeats};
 
 use crate::Context;
 use crate::context::Ended;
@@ -15,6 +15,8 @@ const BATCH: i64 = 500;
 const AGAIN_AFTER: Duration = Duration::from_secs(300);
 /// How long the rows of ended sweeps are kept.
 const KEEP_SLOTS: Duration = Duration::from_secs(24 * 3600);
+/// Idempotency keys forgotten in one transaction; there is a sweep every few seconds.
+const FORGOTTEN_AT_ONCE: i64 = 1_000;
 
 pub(crate) async fn perform(_job: &Sweep, cx: &Context) -> Ended {
     let now = cx.now();
@@ -44,5 +46,6 @@ pub(crate) async fn perform(_job: &Sweep, cx: &Context) -> Ended {
         tracing::info!(payments = checked, "swept");
     }
     ledger::forget_slots(&cx.db, now - delta(KEEP_SLOTS)).await?;
+    repeats::forget(&cx.db, now - delta(repeats::KEPT), FORGOTTEN_AT_ONCE).await?;
     Ok(Outcome::Done)
 }

@@ -1,6 +1,6 @@
 //! Ask the gateway how a payment stands, and believe it.
 
-use domain::{Event, Failure, Payment, State};
+use domain::{Event, Failure, Method, Payment, State};
 use midtrans::CallError;
 use queue::{CancelPayment, Job as _, Lease, Outcome, SubmitCharge, SyncPayment};
 use store::checks;
@@ -13,6 +13,10 @@ use crate::gateway::outcome_of;
 /// Webhook, poll, page read and operator all end here.
 pub(crate) async fn perform(job: SyncPayment, cx: &Context, lease: &Lease) -> Ended {
     let payment = cx.payment(job.payment_id).await?;
+    if payment.method == Method::Cash {
+        // The gateway has never heard of it.
+        return Ok(Outcome::Done);
+    }
     if payment.state == State::Created {
         return charge_first(cx, &payment).await;
     }

@@ -9,6 +9,7 @@ mod method;
 mod money;
 mod payment;
 mod people;
+mod rent;
 mod schedule;
 mod secret;
 mod state;
@@ -25,10 +26,11 @@ pub use method::{Confirmation, Method};
 pub use money::Rupiah;
 pub use payment::{Payment, PublicStatus};
 pub use people::{Email, Role};
+pub use rent::{Rent, Stay, Terms};
 pub use schedule::PollSchedule;
 pub use secret::Secret;
 pub use state::{Event, Failure, State, Step};
-pub use wib::{date_of, long_form, today};
+pub use wib::{date_of, end_of_day, long_form, today};
 
 /// A point in time, in UTC.
 pub type Time = chrono::DateTime<chrono::Utc>;

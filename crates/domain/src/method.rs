@@ -29,6 +29,8 @@ pub enum Method {
     Alfamart,
     /// Cash at Indomaret.
     Indomaret,
+    /// Cash into the hand of the house. Never offered, and the gateway never hears of it.
+    Cash,
 }
 
 /// What a settlement by a method is worth at first.
@@ -41,7 +43,7 @@ pub enum Confirmation {
 }
 
 impl Method {
-    /// All of them, in the order in which a front end would show them.
+    /// All that the gateway takes, in the order in which a front end would show them.
     pub const ALL: [Self; 11] = [
         Self::Bca,
         Self::Bni,
@@ -71,6 +73,7 @@ impl Method {
             Self::Shopeepay => "shopeepay",
             Self::Alfamart => "alfamart",
             Self::Indomaret => "indomaret",
+            Self::Cash => "cash",
         }
     }
 
@@ -89,6 +92,7 @@ impl Method {
             Self::Shopeepay => "ShopeePay",
             Self::Alfamart => "Alfamart",
             Self::Indomaret => "Indomaret",
+            Self::Cash => "Tunai",
         }
     }
 
@@ -104,7 +108,8 @@ impl Method {
             | Self::Gopay
             | Self::Qris
             | Self::Shopeepay
-            | Self::Alfamart => Confirmation::Final,
+            | Self::Alfamart
+            | Self::Cash => Confirmation::Final,
         }
     }
 
@@ -120,7 +125,8 @@ impl Method {
             | Self::Permata
             | Self::Mandiri
             | Self::Alfamart
-            | Self::Indomaret => Duration::from_secs(24 * 3600),
+            | Self::Indomaret
+            | Self::Cash => Duration::from_secs(24 * 3600),
         }
     }
 }
@@ -131,6 +137,7 @@ impl TryFrom<&str> for Method {
     fn try_from(code: &str) -> Result<Self, Invalid> {
         Self::ALL
             .into_iter()
+            .chain([Self::Cash])
             .find(|method| method.code() == code)
             .ok_or_else(|| Invalid::new("payment method", "is not known", code))
     }
@@ -145,6 +152,8 @@ mod tests {
         for method in Method::ALL {
             assert_eq!(Method::try_from(method.code()), Ok(method));
         }
+        assert_eq!(Method::try_from("cash"), Ok(Method::Cash));
+        assert!(!Method::ALL.contains(&Method::Cash), "cash is not offered");
         assert!(Method::try_from("cheque").is_err());
     }
 }

@@ -19,6 +19,9 @@ impl Rupiah {
     /// The most that is believed: one rupiah under a quadrillion, far above what any method of the gateway takes.
     pub const MAX: Self = Self(999_999_999_999_999);
 
+    /// A million: what is usual for a room in a month.
+    pub const MILLION: Self = Self(1_000_000);
+
     /// The amount as the gateway and the database write it.
     #[must_use]
     pub fn get(self) -> i64 {

@@ -33,7 +33,7 @@ pub struct Payment {
     pub paid_at: Option<Time>,
     /// When the gateway was last asked how it stands.
     pub checked_at: Option<Time>,
-    /// When another payment of the same bill took its place.
+    /// Since when nobody wants it: another payment of the same bill took its place, or it was given up.
     pub superseded_at: Option<Time>,
     /// The payment whose place this one took.
     pub supersedes: Option<PaymentId>,
@@ -86,7 +86,7 @@ impl Payment {
             .unwrap_or_else(|| self.asked_at.unwrap_or(self.created_at) + self.method.usual_validity())
     }
 
-    /// True while somebody still wants it paid: live, and no other payment took its place.
+    /// True while somebody still wants it paid: live, neither replaced nor given up.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.state.is_live() && self.superseded_at.is_none()

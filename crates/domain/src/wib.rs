@@ -33,6 +33,15 @@ pub fn date_of(at: Time) -> NaiveDate {
     at.with_timezone(&wib()).date_naive()
 }
 
+/// The last minute of the day in Jakarta, 23.59 WIB.
+#[must_use]
+pub fn end_of_day(date: NaiveDate) -> Time {
+    let last_minute = date.and_hms_opt(23, 59, 0).unwrap_or_default();
+    // The offset is fixed: there is exactly one such moment.
+    let local = last_minute.and_local_timezone(wib()).earliest();
+    local.map_or_else(Time::default, |local| local.with_timezone(&chrono::Utc))
+}
+
 /// The month it is in Jakarta; `None` outside the years that bills are made for.
 #[must_use]
 pub fn today(at: Time) -> Option<Period> {

@@ -84,6 +84,8 @@ impl Charge {
             Method::Gopay => json!({ "payment_type": "gopay" }),
             Method::Qris => json!({ "payment_type": "qris", "qris": { "acquirer": "gopay" } }),
             Method::Shopeepay => json!({ "payment_type": "shopeepay" }),
+            // Refused before it comes to this.
+            Method::Cash => json!({}),
             Method::Alfamart | Method::Indomaret => json!({
                 "payment_type": "cstore",
                 "cstore": { "store": self.method.code(), "message": item },

@@ -58,6 +58,11 @@ impl Midtrans {
     /// # Errors
     /// See [`CallError`]; on `Unknown`, `Running` and `Duplicate` the transaction may exist: ask [`Self::status`].
     pub async fn charge(&self, charge: &Charge) -> Result<Report, CallError> {
+        if charge.method == Method::Cash {
+            return Err(CallError::NotSent(
+                "cash is taken by hand, the gateway knows no such method".to_owned(),
+            ));
+        }
         let request = self
             .http
             .post(self.url(&["v2", "charge"])?)
@@ -103,7 +108,7 @@ impl Midtrans {
             Method::Bca | Method::Bni | Method::Bri | Method::Cimb | Method::Permata | Method::Mandiri => {
                 None
             }
-            Method::Shopeepay | Method::Alfamart | Method::Indomaret => None,
+            Method::Shopeepay | Method::Alfamart | Method::Indomaret | Method::Cash => None,
         }
     }
 

@@ -18,7 +18,8 @@ pub use outcome::Outcome;
 pub use queue::{Queue, QueueError, RedisSettings};
 pub use runner::{Limits, Performer};
 pub use work::{
-    CancelPayment, Job, ProcessNotification, Reason, SubmitCharge, Sweep, SyncPayment, UnknownWork, Work,
+    CancelPayment, GenerateBills, Job, ProcessNotification, Reason, SubmitCharge, Sweep, SyncPayment,
+    UnknownWork, Work,
 };
 pub use workforce::{Pause, Stop, Workforce};
 

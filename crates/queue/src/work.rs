@@ -1,6 +1,6 @@
 //! The kinds of work there are. A payload holds ids, so that whoever does the work reads how things stand by then.
 
-use domain::{NotificationId, PaymentId, Time};
+use domain::{NotificationId, PaymentId, Period, Time};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::history::Source;
@@ -119,6 +119,13 @@ pub struct Sweep {
     pub slot: String,
 }
 
+/// Write down the bills of a month, and those of the months before it that are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GenerateBills {
+    /// The month, which is billed once however many schedulers there are.
+    pub period: Period,
+}
+
 impl Job for SubmitCharge {
     const KIND: &'static str = "submit_charge";
     const MAX_ATTEMPTS: i64 = MONEY_ATTEMPTS;
@@ -192,6 +199,20 @@ impl Job for Sweep {
     }
 }
 
+impl Job for GenerateBills {
+    const KIND: &'static str = "generate_bills";
+    /// A database that is down for a night must not cost the house a month.
+    const MAX_ATTEMPTS: i64 = MONEY_ATTEMPTS;
+
+    fn dedupe_key(&self) -> String {
+        format!("{}:{}", Self::KIND, self.period)
+    }
+
+    fn once_key(&self) -> Option<String> {
+        Some(self.dedupe_key())
+    }
+}
+
 /// Work as it comes out of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
@@ -205,6 +226,8 @@ pub enum Work {
     CancelPayment(CancelPayment),
     /// See [`Sweep`].
     Sweep(Sweep),
+    /// See [`GenerateBills`].
+    GenerateBills(GenerateBills),
 }
 
 /// Work that this Kasir cannot read: of a newer one, or damaged.
@@ -230,6 +253,7 @@ impl Work {
             SyncPayment::KIND => Self::SyncPayment(serde_json::from_str(payload)?),
             CancelPayment::KIND => Self::CancelPayment(serde_json::from_str(payload)?),
             Sweep::KIND => Self::Sweep(serde_json::from_str(payload)?),
+            GenerateBills::KIND => Self::GenerateBills(serde_json::from_str(payload)?),
             other => return Err(UnknownWork::Kind(other.to_owned())),
         })
     }
@@ -255,6 +279,8 @@ mod tests {
         survives(notice, &Work::ProcessNotification(notice));
         let sweep = Sweep { slot: "2026-11-24T03:00".to_owned() };
         survives(sweep.clone(), &Work::Sweep(sweep));
+        let bills = GenerateBills { period: Period::new(2026, 11).unwrap() };
+        survives(bills, &Work::GenerateBills(bills));
     }
 
     #[test]

@@ -5,10 +5,15 @@
 
 mod db;
 mod error;
+mod page;
+mod refusal;
 mod time;
 mod tx;
 
+pub mod api_keys;
+pub mod audit;
 pub mod bills;
+pub mod cash;
 pub mod checks;
 pub mod findings;
 pub mod history;
@@ -18,10 +23,17 @@ pub mod methods;
 pub mod notifications;
 pub mod payments;
 pub mod people;
+pub mod rent;
+pub mod repeats;
 pub mod rooms;
+pub mod sessions;
+pub mod tenants;
+pub mod unwanted;
 
 pub use db::{Db, Options, connect, migrate, pending_migrations, ping};
 pub use error::StoreError;
+pub use page::Page;
+pub use refusal::{Refusal, Undone};
 pub use tx::Written;
 
 pub(crate) use tx::{Tx, in_tx, read, write};

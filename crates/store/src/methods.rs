@@ -1,8 +1,10 @@
 //! Payment methods that the house offers.
 
 use domain::{Method, MethodId};
+use serde_json::json;
 
-use crate::{Db, StoreError, Tx, in_tx, read};
+use crate::audit::{self, By};
+use crate::{Db, Refusal, StoreError, Tx, Undone, in_tx, read};
 
 /// A payment method as the books hold it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,4 +77,58 @@ pub async fn find(db: &Db, name: &str) -> Result<Option<Offered>, StoreError> {
     let row: Option<Row> =
         read!(db, pool => sqlx::query_as(SQL).bind(name).bind(id).fetch_optional(pool).await?);
     row.map(Offered::try_from).transpose()
+}
+
+/// What is to become of an offered method.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MethodChange<'a> {
+    /// Whether it may be chosen.
+    pub active: Option<bool>,
+    /// What people call it.
+    pub title: Option<&'a str>,
+    /// Where it stands in the list, counted from 1.
+    pub place: Option<i64>,
+}
+
+/// Changes an offered method. Payments that are live go on.
+///
+/// # Errors
+/// When it is not offered, or the database fails.
+pub async fn change(
+    db: &Db,
+    id: MethodId,
+    change: &MethodChange<'_>,
+    by: &By<'_>,
+) -> Result<Offered, Undone> {
+    const LOCK: &str = "
+        UPDATE payment_methods SET place = place WHERE id = $1 RETURNING id, code, title, logo, active, place";
+    const SQL: &str = "UPDATE payment_methods SET active = $2, title = $3, place = $4 WHERE id = $1";
+    let mut tx = Tx::begin(db).await?;
+    let row: Option<PlacedRow> =
+        in_tx!(&mut tx, conn => sqlx::query_as(LOCK).bind(id.0).fetch_optional(conn).await?);
+    let PlacedRow { row, place: old_place } = row.ok_or(Refusal::NotThere)?;
+    let old = Offered::try_from(row)?;
+    let mut new = old.clone();
+    new.active = change.active.unwrap_or(old.active);
+    new.title = change.title.unwrap_or(&old.title).to_owned();
+    let place = change.place.unwrap_or(old_place);
+    in_tx!(&mut tx, conn => sqlx::query(SQL)
+        .bind(id.0).bind(new.active).bind(&new.title).bind(place).execute(conn).await.map(drop)?);
+    let states = (Some(told(&old, old_place)), Some(told(&new, place)));
+    let subject = format!("payment-method:{id}");
+    audit::write_in(&mut tx, &by.deed("payment-method.change", subject, states), by.now).await?;
+    tx.commit().await?;
+    Ok(new)
+}
+
+#[derive(sqlx::FromRow)]
+struct PlacedRow {
+    #[sqlx(flatten)]
+    row: Row,
+    place: i64,
+}
+
+fn told(offered: &Offered, place: i64) -> String {
+    let Offered { method, title, active, .. } = offered;
+    json!({ "name": method.code(), "title": title, "active": active, "place": place }).to_string()
 }

@@ -9,7 +9,7 @@ use crate::findings::NewFinding;
 use crate::history::{Entry, Source};
 use crate::ledger::{Finish, Lease, NewJob};
 use crate::time::{from_millis, millis, opt_from_millis, opt_millis};
-use crate::{Db, StoreError, Tx, Written, findings, history, in_tx, ledger, read};
+use crate::{Db, StoreError, Tx, Written, findings, history, in_tx, ledger, read, unwanted};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -95,6 +95,15 @@ pub async fn find_by_invoice(db: &Db, invoice: &Invoice) -> Result<Option<Paymen
     row.map(Payment::try_from).transpose()
 }
 
+/// The version of the payment of this row: another one than before means that something changed.
+///
+/// # Errors
+/// When the database does.
+pub async fn version_of(db: &Db, id: PaymentId) -> Result<Option<i64>, StoreError> {
+    const SQL: &str = "SELECT version FROM payments WHERE id = $1";
+    Ok(read!(db, pool => sqlx::query_scalar(SQL).bind(id.0).fetch_optional(pool).await?))
+}
+
 /// The payment of the bill that is live and wanted; there is at most one.
 ///
 /// # Errors
@@ -133,6 +142,12 @@ pub async fn of_bill(db: &Db, bill: BillId) -> Result<Vec<Payment>, StoreError> 
     rows.into_iter().map(Payment::try_from).collect()
 }
 
+pub(crate) async fn live_in(tx: &mut Tx, bill: BillId) -> Result<Vec<Payment>, StoreError> {
+    const SQL: &str = select!("WHERE bill_id = $1 AND state IN ('created', 'asked', 'pending', 'review')");
+    let rows: Vec<Row> = in_tx!(tx, conn => sqlx::query_as(SQL).bind(bill.0).fetch_all(conn).await?);
+    rows.into_iter().map(Payment::try_from).collect()
+}
+
 /// A payment to be written down.
 #[derive(Debug, Clone)]
 pub struct NewPayment<'a> {
@@ -159,7 +174,7 @@ pub enum Creation {
     Made(Box<Payment>, Vec<JobId>),
     /// The bill is paid; nothing was written.
     AlreadyPaid,
-    /// Another payment of the bill came first, or the one to be replaced has moved; nothing was written. Look again.
+    /// Another payment came first, the one to be replaced has moved, or the bill is closed; nothing was written.
     Raced,
 }
 
@@ -177,10 +192,14 @@ pub async fn create(
     if tx.lock_bill(new.bill_id.0, now).await?.as_deref() == Some("paid") {
         return Ok(Creation::AlreadyPaid);
     }
-    if let Some(old) = new.supersedes
-        && !supersede(&mut tx, old, now).await?
-    {
+    if tx.is_closed(new.bill_id.0).await? {
         return Ok(Creation::Raced);
+    }
+    if let Some(old) = new.supersedes {
+        let entry = Entry { from: Some(old.state), event: "superseded", source: Source::Tenant, detail: "" };
+        if !unwanted::mark(&mut tx, old, &entry, now).await? {
+            return Ok(Creation::Raced);
+        }
     }
     let Some(payment) = insert(&mut tx, new, now).await? else {
         return Ok(Creation::Raced);
@@ -214,21 +233,6 @@ async fn insert(tx: &mut Tx, new: &NewPayment<'_>, now: Time) -> Result<Option<P
         .fetch_optional(conn)
         .await?);
     row.map(Payment::try_from).transpose()
-}
-
-async fn supersede(tx: &mut Tx, old: &Payment, now: Time) -> Result<bool, StoreError> {
-    const SQL: &str = "
-        UPDATE payments SET superseded_at = $3, updated_at = $3, version = version + 1
-        WHERE id = $1 AND version = $2 AND superseded_at IS NULL";
-    let rows = in_tx!(tx, conn => sqlx::query(SQL)
-        .bind(old.id.0).bind(old.version).bind(millis(now)).execute(conn).await?.rows_affected());
-    if rows == 0 {
-        return Ok(false);
-    }
-    let replaced = Payment { version: old.version + 1, superseded_at: Some(now), ..old.clone() };
-    let entry = Entry { from: Some(old.state), event: "superseded", source: Source::Tenant, detail: "" };
-    history::append(tx, &replaced, &entry, now).await?;
-    Ok(true)
 }
 
 /// A change of a payment, with all that must commit together with it.

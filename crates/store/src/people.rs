@@ -2,8 +2,9 @@
 
 use domain::{Email, Role, Secret, Time, UserId};
 
+use crate::audit::Deed;
 use crate::time::millis;
-use crate::{Db, StoreError, read, write};
+use crate::{Db, StoreError, Tx, audit, in_tx, read, sessions, write};
 
 /// A person as the books hold one.
 #[derive(Debug, Clone)]
@@ -100,6 +101,42 @@ pub async fn find(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
     const SQL: &str = "SELECT id, email, name, phone, role, password_hash FROM users WHERE id = $1";
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
     row.map(Person::try_from).transpose()
+}
+
+/// The person of this row, unless deleted.
+///
+/// # Errors
+/// When the database does.
+pub async fn find_active(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
+    const SQL: &str = "
+        SELECT id, email, name, phone, role, password_hash FROM users WHERE id = $1 AND deleted_at IS NULL";
+    let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
+    row.map(Person::try_from).transpose()
+}
+
+/// Another password for a person.
+#[derive(Debug, Clone)]
+pub struct NewPassword<'a> {
+    /// Whose.
+    pub person: UserId,
+    /// Its hash, in PHC form.
+    pub hash: &'a Secret,
+    /// Who changes it, for the audit.
+    pub deed: Deed<'a>,
+}
+
+/// Gives a person another password, ends all sessions, and writes the deed into the audit.
+///
+/// # Errors
+/// When the database does.
+pub async fn change_password(db: &Db, new: &NewPassword<'_>, now: Time) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
+    let mut tx = Tx::begin(db).await?;
+    in_tx!(&mut tx, conn => sqlx::query(SQL)
+        .bind(new.person.0).bind(new.hash.expose()).execute(conn).await.map(drop)?);
+    sessions::end_all_in(&mut tx, new.person, now).await?;
+    audit::write_in(&mut tx, &new.deed, now).await?;
+    tx.commit().await
 }
 
 /// How many people there are.

@@ -45,6 +45,15 @@ impl Tx {
         let now = crate::time::millis(now);
         Ok(in_tx!(self, conn => sqlx::query_scalar(SQL).bind(bill).bind(now).fetch_optional(conn).await?))
     }
+
+    /// True when nobody may pay the bill any more: it is void, or its tenant has left. Asked under the bill's lock.
+    pub(crate) async fn is_closed(&mut self, bill: i64) -> Result<bool, StoreError> {
+        const SQL: &str = "
+            SELECT count(*) FROM bills JOIN users ON users.id = bills.tenant_id
+            WHERE bills.id = $1 AND (bills.voided_at IS NOT NULL OR users.deleted_at IS NOT NULL)";
+        let rows: i64 = in_tx!(self, conn => sqlx::query_scalar(SQL).bind(bill).fetch_one(conn).await?);
+        Ok(rows > 0)
+    }
 }
 
 /// Runs a query that only reads.

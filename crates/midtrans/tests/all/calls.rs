@@ -105,6 +105,13 @@ async fn a_refusal_tells_why() {
 }
 
 #[tokio::test]
+async fn cash_is_none_of_the_gateways_business() {
+    let gateway = Gateway::open().await;
+    let error = gateway.client().charge(&charge("KSR-1", Method::Cash, 10_000)).await.unwrap_err();
+    assert!(matches!(error, CallError::NotSent(_)), "{error}");
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let (gateway, elsewhere) = (Gateway::open().await, Gateway::open().await);
     gateway.answers(308, "").with_header("location", elsewhere.url());

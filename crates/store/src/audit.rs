@@ -1,0 +1,108 @@
+//! The audit: who changed what, when and why. Append-only.
+
+use domain::{Time, UserId};
+
+use crate::time::millis;
+use crate::{Db, StoreError, Tx, in_tx, read};
+
+/// Who does something that is audited.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// The person, when it is one of ours.
+    pub id: Option<UserId>,
+    /// The name as it reads in the audit: an address, or the name of a program.
+    pub name: String,
+}
+
+/// Something that was done, to be written down in the transaction that does it.
+#[derive(Debug, Clone)]
+pub struct Deed<'a> {
+    /// Who did it.
+    pub actor: &'a Actor,
+    /// What was done, as `noun.verb`: `room.create`.
+    pub action: &'static str,
+    /// To what, as `noun:id`.
+    pub subject: String,
+    /// How it stood before, as JSON, without secrets.
+    pub before: Option<String>,
+    /// How it stands now, as JSON, without secrets.
+    pub after: Option<String>,
+    /// Why, in the actor's words.
+    pub reason: Option<&'a str>,
+}
+
+/// On whose word a change is made, why, and when.
+#[derive(Debug, Clone)]
+pub struct By<'a> {
+    /// Who.
+    pub actor: &'a Actor,
+    /// Why, in the actor's words.
+    pub reason: Option<&'a str>,
+    /// When.
+    pub now: Time,
+}
+
+impl By<'_> {
+    /// What was done to `subject`, which stood as the first of `states` and stands as the second.
+    pub(crate) fn deed(
+        &self,
+        action: &'static str,
+        subject: String,
+        states: (Option<String>, Option<String>),
+    ) -> Deed<'_> {
+        let (before, after) = states;
+        Deed { actor: self.actor, action, subject, before, after, reason: self.reason }
+    }
+}
+
+/// A row of the audit.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Row {
+    /// Its row.
+    pub id: i64,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// To what.
+    pub subject: String,
+    /// How it stood before, as JSON.
+    pub before: Option<String>,
+    /// How it stood after, as JSON.
+    pub after: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+pub(crate) async fn write_in(tx: &mut Tx, deed: &Deed<'_>, now: Time) -> Result<(), StoreError> {
+    const SQL: &str = "
+        INSERT INTO audit (at, actor_id, actor, action, subject, before, after, reason)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    in_tx!(tx, conn => sqlx::query(SQL)
+        .bind(millis(now))
+        .bind(deed.actor.id.map(|id| id.0))
+        .bind(&deed.actor.name)
+        .bind(deed.action)
+        .bind(&deed.subject)
+        .bind(&deed.before)
+        .bind(&deed.after)
+        .bind(deed.reason)
+        .execute(conn)
+        .await
+        .map(drop)?);
+    Ok(())
+}
+
+/// The newest rows, newest first, older than `before_id` where it is given, at most `limit`.
+///
+/// # Errors
+/// When the database does.
+pub async fn newest(db: &Db, before_id: Option<i64>, limit: i64) -> Result<Vec<Row>, StoreError> {
+    const SQL: &str = "
+        SELECT id, at, actor, action, subject, before, after, reason FROM audit
+        WHERE id < $1 ORDER BY id DESC LIMIT $2";
+    let before_id = before_id.unwrap_or(i64::MAX);
+    Ok(read!(db, pool => sqlx::query_as(SQL).bind(before_id).bind(limit).fetch_all(pool).await?))
+}

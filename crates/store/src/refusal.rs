@@ -1,0 +1,53 @@
+//! Why a change that somebody of the house wants is not made.
+
+use crate::StoreError;
+
+/// What stands against a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such thing, or no longer.
+    NotThere,
+    /// There is no room of this code.
+    NoSuchRoom,
+    /// Another room has this code.
+    CodeTaken,
+    /// Another person has this address.
+    EmailTaken,
+    /// Somebody lives in the room.
+    RoomOccupied,
+    /// The bill is paid.
+    BillPaid,
+    /// Somebody is paying the bill.
+    BillBeingPaid,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum Undone {
+    /// Something stands against it.
+    #[error("refused: {0:?}")]
+    Refused(Refusal),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Refusal> for Undone {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<sqlx::Error> for Undone {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// What a unique index refused is `refusal`; the rest is the database's trouble.
+pub(crate) fn unless_taken(error: sqlx::Error, refusal: Refusal) -> Undone {
+    match &error {
+        sqlx::Error::Database(cause) if cause.is_unique_violation() => Undone::Refused(refusal),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,169 @@
+//! `GET` and `POST /api/admin/tenants`, `PATCH` and `DELETE /api/admin/tenants/{id}`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, patch};
+use axum::{Json, Router};
+use chrono::{Datelike as _, NaiveDate};
+use domain::{Email, PaymentId, Period, Role, Secret, UserId};
+use queue::{CancelPayment, Job as _};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::audit::By;
+use store::tenants::{self, NewTenant, Tenant, TenantChange};
+
+use super::paging::{Listed, Paging};
+use super::{Perhaps, Row, Why, opt_text, text};
+use crate::http::{Admin, App, Body, Problem};
+
+const NAME_CHARS_MAX: usize = 200;
+const PHONE_CHARS_MAX: usize = 32;
+const CODE_CHARS_MAX: usize = 32;
+const PASSWORD_CHARS_MIN: usize = 8;
+const PASSWORD_BYTES_MAX: usize = 1_024;
+
+/// A tenant of the house.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TenantView {
+    id: UserId,
+    email: Email,
+    name: String,
+    phone: Option<String>,
+    role: Role,
+    start_date: NaiveDate,
+    room_code: String,
+}
+
+impl From<Tenant> for TenantView {
+    fn from(tenant: Tenant) -> Self {
+        let Tenant { id, email, name, phone, start_date, room_code } = tenant;
+        Self { id, email, name, phone, role: Role::Tenant, start_date, room_code }
+    }
+}
+
+/// A tenant who moved in.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Created {
+    #[serde(flatten)]
+    tenant: TenantView,
+    /// To be told to the tenant, and shown only this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temporary_password: Option<String>,
+}
+
+/// A tenant who moves in.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Arrival {
+    email: String,
+    name: String,
+    start_date: NaiveDate,
+    room_code: String,
+    password: Option<Secret>,
+    phone: Option<String>,
+    #[serde(flatten)]
+    why: Why,
+}
+
+/// What is to become of a tenant.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Patch {
+    email: Option<String>,
+    name: Option<String>,
+    phone: Option<String>,
+    room_code: Option<String>,
+    #[serde(flatten)]
+    why: Why,
+}
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/admin/tenants", get(list).post(create))
+        .route("/api/admin/tenants/{id}", patch(change).delete(remove))
+}
+
+async fn list(State(app): State<Arc<App>>, _: Admin, paging: Paging) -> Result<Listed<TenantView>, Problem> {
+    let tenants = tenants::list(&app.db, paging.page()).await?;
+    Ok(paging.answer(tenants.into_iter().map(TenantView::from).collect(), |tenant| tenant.id.0))
+}
+
+async fn create(
+    State(app): State<Arc<App>>,
+    admin: Admin,
+    Body(arrival): Body<Arrival>,
+) -> Result<(StatusCode, Json<Created>), Problem> {
+    let email = address(&arrival.email)?;
+    let name = text("name", &arrival.name, NAME_CHARS_MAX)?;
+    let phone = opt_text("phone", arrival.phone.as_deref(), PHONE_CHARS_MAX)?;
+    let room_code = text("roomCode", &arrival.room_code, CODE_CHARS_MAX)?;
+    let (start_date, reason) = (day(arrival.start_date)?, arrival.why.reason()?);
+    let temporary = arrival.password.is_none().then(|| hex::encode(app.clock.random::<8>()));
+    let drawn = || Secret::from(temporary.as_deref().unwrap_or_default());
+    let password = arrival.password.map_or_else(|| Ok(drawn()), good_password)?;
+    let password_hash = app.passwords.hash(&password).await.map_err(|error| {
+        tracing::error!(%error, "a password could not be hashed");
+        Problem::Internal
+    })?;
+    let new = NewTenant { email: &email, name, phone, password_hash: &password_hash, start_date, room_code };
+    let by = By { actor: &admin.actor(), reason, now: app.clock.now() };
+    let tenant = tenants::add(&app.db, &new, app.settings.terms, &by).await?;
+    Ok((StatusCode::CREATED, Json(Created { tenant: tenant.into(), temporary_password: temporary })))
+}
+
+async fn change(
+    State(app): State<Arc<App>>,
+    admin: Admin,
+    Row(id): Row,
+    Body(wish): Body<Patch>,
+) -> Result<Json<TenantView>, Problem> {
+    let email = wish.email.as_deref().map(address).transpose()?;
+    let change = TenantChange {
+        email: email.as_ref(),
+        name: opt_text("name", wish.name.as_deref(), NAME_CHARS_MAX)?,
+        phone: opt_text("phone", wish.phone.as_deref(), PHONE_CHARS_MAX)?,
+        room_code: opt_text("roomCode", wish.room_code.as_deref(), CODE_CHARS_MAX)?,
+    };
+    let by = By { actor: &admin.actor(), reason: wish.why.reason()?, now: app.clock.now() };
+    Ok(Json(tenants::change(&app.db, UserId(id), &change, &by).await?.into()))
+}
+
+async fn remove(
+    State(app): State<Arc<App>>,
+    admin: Admin,
+    Row(id): Row,
+    Perhaps(why): Perhaps<Why>,
+) -> Result<Json<Value>, Problem> {
+    let now = app.clock.now();
+    let by = By { actor: &admin.actor(), reason: why.reason()?, now };
+    let cancel = |payment_id: PaymentId| CancelPayment { payment_id }.new_job(now);
+    let jobs = tenants::remove(&app.db, UserId(id), &cancel, &by).await?;
+    app.queue.wake(jobs);
+    Ok(Json(json!({})))
+}
+
+fn address(text: &str) -> Result<Email, Problem> {
+    let wrong = || Problem::Unprocessable("`email` is not of the form name@host".to_owned());
+    let email = Email::try_from(text.to_owned()).map_err(|_| wrong())?;
+    if email.as_str().len() < 3 { Err(wrong()) } else { Ok(email) }
+}
+
+/// A day of the years that bills are made for.
+fn day(date: NaiveDate) -> Result<NaiveDate, Problem> {
+    let month = Period::new(date.year(), date.month());
+    month.map(|_| date).map_err(|_| Problem::Unprocessable("`startDate` is not in 2000 to 2199".to_owned()))
+}
+
+fn good_password(password: Secret) -> Result<Secret, Problem> {
+    let length = password.expose().chars().count();
+    if length < PASSWORD_CHARS_MIN || password.expose().len() > PASSWORD_BYTES_MAX {
+        let wrong =
+            format!("`password` needs {PASSWORD_CHARS_MIN} characters or more, and 1024 bytes at most");
+        return Err(Problem::Unprocessable(wrong));
+    }
+    Ok(password)
+}

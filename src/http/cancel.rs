@@ -1,0 +1,70 @@
+//! `POST /api/payment/{invoice}/cancel`: the tenant gives up a live payment.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use domain::Payment;
+use queue::{CancelPayment, Job as _};
+use store::history::Source;
+use store::people::Person;
+use store::unwanted::{self, GivenUp};
+
+use super::pay::Paying;
+use super::payment::of_caller;
+use super::repeats::{Keyed, Nothing};
+use super::{App, Caller, Problem};
+
+/// How often to look again when others change the same payment.
+const RACES_MAX: u32 = 8;
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/payment/{invoice}/cancel", post(cancel))
+        .route("/api/payments/{invoice}/cancel", post(cancel))
+}
+
+pub(super) async fn cancel(
+    State(app): State<Arc<App>>,
+    Caller(me): Caller,
+    Path(invoice): Path<String>,
+    Keyed { body: Nothing, key }: Keyed<Nothing>,
+) -> Result<Response, Problem> {
+    let user = me.id;
+    let work = {
+        let app = Arc::clone(&app);
+        async move {
+            let payment = give_up(&app, &me, &invoice).await?;
+            Ok((StatusCode::ACCEPTED, Json(Paying::from(&payment))).into_response())
+        }
+    };
+    app.once(user, key, work).await
+}
+
+/// Says that nobody wants the payment, and has it cancelled at the gateway. How it ends is the gateway's answer: it may
+/// have been paid at this moment, and then it is paid.
+async fn give_up(app: &App, me: &Person, invoice: &str) -> Result<Payment, Problem> {
+    for _ in 0..RACES_MAX {
+        let payment = of_caller(app, me, invoice).await?;
+        if !payment.state.is_live() {
+            return Err(Problem::PaymentEnded);
+        }
+        let now = app.clock.now();
+        let job = CancelPayment { payment_id: payment.id }.new_job(now);
+        if payment.superseded_at.is_some() {
+            // It is unwanted already. Should its cancellation have come to nothing, here it is again.
+            app.queue.enqueue(&[job]).await?;
+            return Ok(payment);
+        }
+        let source = if payment.tenant_id == me.id { Source::Tenant } else { Source::Operator };
+        let given_up = GivenUp { payment: &payment, source, job };
+        if let Some(jobs) = unwanted::give_up(&app.db, &given_up, now).await? {
+            app.queue.wake(jobs);
+            return Ok(payment);
+        }
+    }
+    Err(Problem::Contended)
+}

@@ -1,0 +1,95 @@
+//! `GET /api/payment/{invoice}/events`: server-sent events, one for each change of a payment.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use domain::Payment;
+use futures::stream;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::Instant;
+
+use super::payment::{of_caller, poll_on_read, view};
+use super::{App, Caller, Problem};
+
+/// How often to say that we are still there, so that nobody in between cuts the connection.
+const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(15);
+/// After so long the stream ends; a front end that still wants to know comes back with `Last-Event-ID`.
+const STREAM_FOR: Duration = Duration::from_secs(600);
+/// Tells nginx to pass each event on at once.
+const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/payment/{invoice}/events", get(events))
+        .route("/api/payments/{invoice}/events", get(events))
+}
+
+pub(super) async fn events(
+    State(app): State<Arc<App>>,
+    Caller(me): Caller,
+    Path(invoice): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let payment = of_caller(&app, &me, &invoice).await?;
+    let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    if seen == Some(payment.version) && !payment.state.is_live() {
+        // This tells an EventSource that nothing more will come, and not to come back.
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let place = Arc::clone(&app.watches.streams).try_acquire_owned();
+    let place = place.map_err(|_full| Problem::TooManyStreams)?;
+    poll_on_read(&app, &payment).await;
+    let watch = app.watch(payment);
+    let until = Instant::now() + STREAM_FOR;
+    let telling = Telling { app, watch, seen, until, ended: false, _place: place };
+    let events = Sse::new(stream::unfold(telling, Telling::next));
+    let alive = KeepAlive::new().interval(SIGN_OF_LIFE_EVERY);
+    Ok(([NO_BUFFERING], events.keep_alive(alive)).into_response())
+}
+
+/// A stream of events. Its place is free again when it ends or the front end goes away.
+struct Telling {
+    app: Arc<App>,
+    watch: watch::Receiver<Payment>,
+    /// The version that was told last.
+    seen: Option<i64>,
+    until: Instant,
+    ended: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Telling {
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        if self.ended {
+            return None;
+        }
+        let payment = self.news().await?;
+        self.seen = Some(payment.version);
+        self.ended = !payment.state.is_live();
+        let event = Event::default().event("payment").id(payment.version.to_string());
+        // A stream that breaks off is asked for again.
+        let view = view(&self.app, payment).await.ok()?;
+        Some((Ok(event.json_data(view).ok()?), self))
+    }
+
+    /// The payment in a version that was not told yet. `None`: its time is over, or the service stops.
+    async fn news(&mut self) -> Option<Payment> {
+        let Self { app, watch, seen, until, .. } = self;
+        let news = async {
+            let found = watch.wait_for(|payment| Some(payment.version) != *seen).await;
+            found.ok().map(|payment| payment.clone())
+        };
+        tokio::select! {
+            payment = news => payment,
+            () = tokio::time::sleep_until(*until) => None,
+            () = app.stop.cancelled() => None,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Tokens: what an access token says, and how refresh tokens are drawn and named.
+
+use std::time::Duration;
+
+use clock::{Clock, Time, delta};
+use domain::{Secret, UserId};
+use hmac::{Hmac, Mac as _};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// How long an access token lasts.
+pub(super) const ACCESS_LASTS: Duration = Duration::from_secs(15 * 60);
+/// How long a refresh token lasts when it is not used.
+const REFRESH_LASTS: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Signs and reads access tokens. Only this server does both, so one key is enough (HS256).
+#[derive(Clone)]
+pub struct Tokens {
+    sign: EncodingKey,
+    read: DecodingKey,
+    clock: Clock,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: i64,
+    iat: i64,
+    exp: i64,
+}
+
+/// A refresh token that was drawn: the text for its holder, the rest for the books.
+pub(super) struct Drawn {
+    pub(super) token: Secret,
+    pub(super) hash: String,
+    pub(super) expires_at: Time,
+}
+
+/// Why a token could not be signed.
+#[derive(Debug, thiserror::Error)]
+#[error("a token could not be signed: {0}")]
+pub(super) struct NotSigned(#[from] jsonwebtoken::errors::Error);
+
+impl Tokens {
+    /// Tokens under a key that follows from the secret of this installation.
+    #[must_use]
+    pub fn new(secret: &Secret, clock: Clock) -> Self {
+        // HMAC takes keys of any length; without one no token would ever be good.
+        let key = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).map_or_else(
+            |_| clock.random::<32>().to_vec(),
+            |mut mac| {
+                mac.update(b"kasir access tokens");
+                mac.finalize().into_bytes().to_vec()
+            },
+        );
+        Self { sign: EncodingKey::from_secret(&key), read: DecodingKey::from_secret(&key), clock }
+    }
+
+    /// An access token for this person.
+    pub(super) fn access(&self, user: UserId) -> Result<String, NotSigned> {
+        let now = self.clock.now();
+        let claims =
+            Claims { sub: user.0, iat: now.timestamp(), exp: (now + delta(ACCESS_LASTS)).timestamp() };
+        Ok(jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign)?)
+    }
+
+    /// Whose access token this is; `None` when it is not ours or has ended.
+    pub(super) fn read(&self, token: &str) -> Option<UserId> {
+        let mut rules = Validation::new(Algorithm::HS256);
+        // The library would ask the machine's clock; the end is checked against ours.
+        rules.validate_exp = false;
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.read, &rules).ok()?.claims;
+        (self.clock.now().timestamp() < claims.exp).then_some(UserId(claims.sub))
+    }
+
+    /// Draws a refresh token.
+    pub(super) fn refresh(&self) -> Drawn {
+        let token = format!("krt_{}", hex::encode(self.clock.random::<32>()));
+        let expires_at = self.clock.now() + delta(REFRESH_LASTS);
+        Drawn { hash: name_of(&token), token: Secret::from(token), expires_at }
+    }
+}
+
+/// What the books keep of a token or key: its hash. They are random, so a plain hash cannot be turned round.
+#[must_use]
+pub fn name_of(token: &str) -> String {
+    hex::encode(Sha256::digest(token.as_bytes()))
+}
+
+/// A key for a front end, drawn afresh.
+#[must_use]
+pub fn draw_api_key(clock: &Clock) -> Secret {
+    Secret::from(format!("ksr_{}", hex::encode(clock.random::<24>())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(secret: &str, clock: &Clock) -> Tokens {
+        Tokens::new(&Secret::from(secret), clock.clone())
+    }
+
+    #[test]
+    fn a_token_is_good_for_a_quarter_of_an_hour() {
+        let clock = Clock::manual(clock::from_millis(1_700_000_000_000));
+        let tokens = tokens("a secret", &clock);
+        let token = tokens.access(UserId(7)).unwrap();
+        assert_eq!(tokens.read(&token), Some(UserId(7)));
+        clock.advance(ACCESS_LASTS - Duration::from_secs(1));
+        assert_eq!(tokens.read(&token), Some(UserId(7)));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(tokens.read(&token), None);
+    }
+
+    #[test]
+    fn a_token_of_another_installation_or_with_another_body_is_not_ours() {
+        let clock = Clock::manual(clock::from_millis(1_700_000_000_000));
+        let (ours, theirs) = (tokens("ours", &clock), tokens("theirs", &clock));
+        let token = ours.access(UserId(7)).unwrap();
+        assert_eq!(theirs.read(&token), None);
+        let other = ours.access(UserId(8)).unwrap();
+        let (head, _) = token.split_once('.').unwrap();
+        let forged = format!("{head}.{}", other.split_once('.').unwrap().1.replace(['A'], "B"));
+        assert_ne!(forged, other);
+        assert_eq!(ours.read(&forged), None);
+        // "alg": "none"
+        let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", token.split('.').nth(1).unwrap());
+        assert_eq!(ours.read(&unsigned), None);
+    }
+}

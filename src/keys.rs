@@ -1,0 +1,103 @@
+//! `kasir api-key` and `kasir admin`: who may come in, from the command line.
+
+use std::io::IsTerminal as _;
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Subcommand;
+use clock::Clock;
+use domain::{Email, Role, Secret};
+use kasir::config::Config;
+use kasir::http::{Passwords, draw_api_key, name_of};
+use kasir::roles;
+use store::people::NewPerson;
+use store::{api_keys, people};
+
+/// Keys of front ends.
+#[derive(Subcommand)]
+pub(crate) enum ApiKeyCommand {
+    /// Make a key and print it, this once.
+    Create {
+        /// What the front end is called.
+        name: String,
+    },
+    /// List the names of all keys.
+    List,
+    /// Revoke a key; the next request that carries it is refused.
+    Revoke {
+        /// What the front end is called.
+        name: String,
+    },
+}
+
+/// People who run the house.
+#[derive(Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Make an admin. The password is read from standard input when that is not a terminal; otherwise one is drawn and
+    /// printed, this once.
+    Create {
+        /// The address to log in with.
+        #[arg(long)]
+        email: String,
+        /// What people call them.
+        #[arg(long)]
+        name: String,
+    },
+}
+
+pub(crate) async fn api_key(config: &Config, clock: &Clock, command: ApiKeyCommand) -> anyhow::Result<()> {
+    let db = roles::open_database(config).await?;
+    match command {
+        ApiKeyCommand::Create { name } => {
+            ensure!((1..=64).contains(&name.chars().count()), "a name has 1 to 64 characters");
+            let key = draw_api_key(clock);
+            if !api_keys::create(&db, &name, &name_of(key.expose()), clock.now()).await? {
+                bail!("a key named {name:?} is in use; `kasir api-key revoke {name}` ends it");
+            }
+            println!("{}", key.expose());
+            eprintln!("Send it as the header x-api-key. It is not shown again.");
+        }
+        ApiKeyCommand::List => {
+            for key in api_keys::all(&db).await? {
+                let state = key.revoked_at.map_or_else(|| "in use".to_owned(), |at| format!("revoked {at}"));
+                println!("{:<24} made {}  {state}", key.name, key.created_at);
+            }
+        }
+        ApiKeyCommand::Revoke { name } => {
+            if !api_keys::revoke(&db, &name, clock.now()).await? {
+                bail!("no key named {name:?} is in use; `kasir api-key list` shows them");
+            }
+            println!("revoked {name}");
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn admin(config: &Config, clock: &Clock, command: AdminCommand) -> anyhow::Result<()> {
+    let AdminCommand::Create { email, name } = command;
+    let email = Email::try_from(email)?;
+    let db = roles::open_database(config).await?;
+    let given = password_from_input()?;
+    let password = given.clone().unwrap_or_else(|| Secret::from(hex::encode(clock.random::<12>())));
+    ensure!(password.expose().chars().count() >= 8, "a password has 8 characters or more");
+    let secret = roles::installation_secret(config, clock)?;
+    let password_hash = Passwords::new(secret, clock.clone(), 1)?.hash(&password).await?;
+    let new = NewPerson { email: &email, name: &name, role: Role::Admin, password_hash: &password_hash };
+    people::insert(&db, &new, clock.now()).await?.with_context(|| format!("{email} is taken"))?;
+    println!("{email} may run the house");
+    if given.is_none() {
+        println!("password: {}", password.expose());
+        eprintln!("It is not shown again.");
+    }
+    Ok(())
+}
+
+fn password_from_input() -> anyhow::Result<Option<Secret>> {
+    let input = std::io::stdin();
+    if input.is_terminal() {
+        return Ok(None);
+    }
+    let mut line = String::new();
+    input.read_line(&mut line).context("standard input cannot be read")?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    Ok((!password.is_empty()).then(|| Secret::from(password)))
+}
