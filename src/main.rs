@@ -65,11 +65,18 @@ enum Command {
     Admin(keys::AdminCommand),
     /// Build the demo house in an empty database that was migrated, and print its log-ins.
     Seed,
+    /// Print the OpenAPI document of the service.
+    Openapi,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
+    if matches!(cli.command, Some(Command::Openapi)) {
+        // It is the same whatever is configured.
+        println!("{}", kasir::http::openapi());
+        return Ok(());
+    }
     telemetry::start();
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         bail!("the TLS provider could not be installed");
@@ -77,7 +84,7 @@ async fn main() -> anyhow::Result<()> {
     let config = Config::load()?;
     let clock = Clock::system();
     match cli.command {
-        None | Some(Command::Serve) => serve(config, clock).await,
+        None | Some(Command::Serve | Command::Openapi) => serve(config, clock).await,
         Some(Command::Api) => play(config, clock, Roles::API).await,
         Some(Command::Worker) => play(config, clock, Roles::WORKER).await,
         Some(Command::Scheduler) => play(config, clock, Roles::SCHEDULER).await,

@@ -1,9 +1,10 @@
-//! Reading JSON bodies, with a clear word about what is wrong with one.
+//! Reading JSON bodies, with a clear word about what is wrong with one, and the names in paths.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::Problem;
@@ -23,6 +24,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             Err(other) if other.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::TooLarge),
             Err(other) => Err(Problem::Malformed(other.body_text())),
         }
+    }
+}
+
+/// The thing that a path names by a word. What is no text names nothing.
+pub(super) struct Named(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.map(|Path(name)| Self(name)).map_err(|_| Problem::NotFound)
     }
 }
 

@@ -2,35 +2,46 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::Json;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
-use axum::{Json, Router};
 use domain::Payment;
 use queue::{CancelPayment, Job as _};
 use store::history::Source;
 use store::people::Person;
 use store::unwanted::{self, GivenUp};
+use utoipa_axum::routes;
 
+use super::openapi::{Routes, Who, also_at, told};
 use super::pay::Paying;
 use super::payment::of_caller;
 use super::repeats::{Keyed, Nothing};
-use super::{App, Caller, Problem};
+use super::schemas;
+use super::{App, Caller, Named, Problem};
 
 /// How often to look again when others change the same payment.
 const RACES_MAX: u32 = 8;
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/payment/{invoice}/cancel", post(cancel))
-        .route("/api/payments/{invoice}/cancel", post(cancel))
+pub(super) fn routes() -> Routes {
+    let fails = [
+        Problem::PaymentEnded,
+        Problem::Contended,
+        Problem::TooLarge,
+        Problem::IdempotencyKeyInUse,
+        Problem::IdempotencyKeyReused,
+    ];
+    Routes::new()
+        .routes(told(routes!(cancel), Who::Person, &fails))
+        .routes(also_at("/api/payments/{invoice}/cancel", told(routes!(cancel), Who::Person, &fails)))
 }
 
+/// Gives up a live payment.
+#[utoipa::path(post, path = "/api/payment/{invoice}/cancel", tag = "payments", operation_id = "cancelPayment", params(schemas::IdempotencyKey), responses((status = 202, description = "It is being cancelled", body = Paying)))]
 pub(super) async fn cancel(
     State(app): State<Arc<App>>,
     Caller(me): Caller,
-    Path(invoice): Path<String>,
+    Named(invoice): Named,
     Keyed { body: Nothing, key }: Keyed<Nothing>,
 ) -> Result<Response, Problem> {
     let user = me.id;

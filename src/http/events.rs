@@ -4,19 +4,20 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use domain::Payment;
 use futures::stream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
+use utoipa_axum::routes;
 
+use super::openapi::{Routes, Who, also_at, told};
 use super::payment::{of_caller, poll_on_read, view};
-use super::{App, Caller, Problem};
+use super::schemas;
+use super::{App, Caller, Named, Problem};
 
 /// How often to say that we are still there, so that nobody in between cuts the connection.
 const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(15);
@@ -25,16 +26,19 @@ const STREAM_FOR: Duration = Duration::from_secs(600);
 /// Tells nginx to pass each event on at once.
 const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/payment/{invoice}/events", get(events))
-        .route("/api/payments/{invoice}/events", get(events))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(told(routes!(events), Who::Person, &[Problem::TooManyStreams])).routes(also_at(
+        "/api/payments/{invoice}/events",
+        told(routes!(events), Who::Person, &[Problem::TooManyStreams]),
+    ))
 }
 
+/// Tells each change of a payment until it ends, or for ten minutes.
+#[utoipa::path(get, path = "/api/payment/{invoice}/events", tag = "payments", operation_id = "paymentEvents", params(schemas::LastEventId), responses((status = 200, description = "Events `payment`, each with a payment as data", body = serde_json::Value, content_type = "text/event-stream"), (status = 204, description = "Nothing more will come")))]
 pub(super) async fn events(
     State(app): State<Arc<App>>,
     Caller(me): Caller,
-    Path(invoice): Path<String>,
+    Named(invoice): Named,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let payment = of_caller(&app, &me, &invoice).await?;

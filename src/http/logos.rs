@@ -1,21 +1,20 @@
 //! `/logos/{method}.svg`: a plain card for each method, drawn here so that no trade mark is copied and nothing is fetched.
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use domain::Method;
+use utoipa_axum::routes;
 
-use super::{App, Problem};
+use super::openapi::{Routes, Who, told};
+use super::{Named, Problem};
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/logos/{file}", get(logo))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(told(routes!(logo), Who::Anyone, &[]))
 }
 
-async fn logo(Path(file): Path<String>) -> Result<Response, Problem> {
+/// The picture of a method.
+#[utoipa::path(get, path = "/logos/{file}", tag = "methods", operation_id = "showLogo", responses((status = 200, description = "The picture", body = String, content_type = "image/svg+xml")))]
+async fn logo(Named(file): Named) -> Result<Response, Problem> {
     let code = file.strip_suffix(".svg").ok_or(Problem::NotFound)?;
     let method = Method::try_from(code).map_err(|_| Problem::NotFound)?;
     let headers = [

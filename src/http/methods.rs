@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use domain::MethodId;
 use serde::Serialize;
 use store::methods::{self, Offered};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
+use super::openapi::{Routes, Who, told};
 use super::{App, Problem};
 
 /// A way to pay, as a front end shows it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PaymentMethod)]
 pub(super) struct MethodView {
+    #[schema(value_type = i64, minimum = 1)]
     id: MethodId,
     name: &'static str,
     title: String,
@@ -29,10 +32,12 @@ impl From<Offered> for MethodView {
     }
 }
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/payment-methods", get(list))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(told(routes!(list), Who::Anyone, &[]))
 }
 
+/// The ways to pay.
+#[utoipa::path(get, path = "/api/payment-methods", tag = "methods", operation_id = "listPaymentMethods", responses((status = 200, description = "The methods", body = Vec<MethodView>)))]
 pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<MethodView>>, Problem> {
     let offered = methods::all(&app.db).await?;
     Ok(Json(offered.into_iter().map(MethodView::from).collect()))

@@ -9,13 +9,16 @@ mod events;
 mod health;
 mod logos;
 mod methods;
+mod metrics;
 mod notification;
+mod openapi;
 mod passwords;
 mod patience;
 mod pay;
 mod payment;
 mod problem;
 mod repeats;
+mod schemas;
 mod sessions;
 mod tokens;
 mod waiting;
@@ -40,7 +43,7 @@ use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, 
 use tower_http::trace::TraceLayer;
 
 use auth::{Admin, Caller, FrontEnd, Remote, Tenant};
-use body::Body;
+use body::{Body, Named};
 pub use passwords::{HashingFailed, Passwords};
 pub use patience::Patience;
 pub use problem::Problem;
@@ -111,7 +114,33 @@ pub fn router(app: Arc<App>) -> Router {
             axum::response::IntoResponse::into_response(Problem::Internal)
         }))
         .layer(DefaultBodyLimit::max(settings.body_bytes_max));
-    Router::new()
+    let (routes, document) = documented().split_for_parts();
+    routes
+        .route("/openapi.json", openapi::page(text_of(&document)))
+        .merge(openapi::swagger())
+        .merge(health::routes())
+        .merge(metrics::routes())
+        .merge(problem::routes())
+        .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
+        .fallback(|| async { Problem::NotFound })
+        .layer(around)
+        .with_state(app)
+}
+
+/// The OpenAPI document of the routes, as text.
+#[must_use]
+pub fn openapi() -> String {
+    text_of(documented().get_openapi())
+}
+
+fn text_of(document: &utoipa::openapi::OpenApi) -> String {
+    // Nothing in a document fails to be written.
+    document.to_pretty_json().unwrap_or_default()
+}
+
+/// The routes that tell of themselves.
+fn documented() -> openapi::Routes {
+    openapi::Routes::with_openapi(openapi::blank())
         .merge(sessions::routes())
         .merge(bills::routes())
         .merge(admin::routes())
@@ -122,12 +151,6 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(methods::routes())
         .merge(logos::routes())
         .merge(notification::routes())
-        .merge(health::routes())
-        .merge(problem::routes())
-        .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
-        .fallback(|| async { Problem::NotFound })
-        .layer(around)
-        .with_state(app)
 }
 
 async fn within(timeout: Duration, request: Request, next: Next) -> Response {

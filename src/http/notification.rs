@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
@@ -14,18 +13,24 @@ use queue::{Job as _, ProcessNotification};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use store::notifications::{self, NewNotification};
+use utoipa_axum::routes;
 
+use super::openapi::{Routes, Who, told};
+use super::schemas;
 use super::{App, Problem};
 
 /// The longest order id that the gateway makes itself (contract §7).
 const ORDER_ID_MAX: usize = 255;
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/midtrans-notification", post(receive))
+pub(super) fn routes() -> Routes {
+    let fails = [Problem::WrongSignature];
+    Routes::new()
+        .routes(told(routes!(receive), Who::Anyone, &fails))
         .route("/api/midtrans-notification/", post(receive))
 }
 
+/// Keeps what the gateway sends.
+#[utoipa::path(post, path = "/api/midtrans-notification", tag = "gateway", operation_id = "notify", request_body = schemas::Notification, responses((status = 201, description = "It is kept", body = schemas::Stored)))]
 pub(super) async fn receive(
     State(app): State<Arc<App>>,
     body: Result<Bytes, BytesRejection>,

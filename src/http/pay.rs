@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
 use clock::delta;
 use domain::{BillId, BillStatus, Instruction, Invoice, Method, Payment, PaymentId, UserId};
 use queue::{CancelPayment, Job as _, NewJob, SubmitCharge};
@@ -15,8 +13,13 @@ use serde::{Deserialize, Serialize};
 use store::bills::{self, Bill};
 use store::methods;
 use store::payments::{self, Creation, NewPayment};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
+use super::admin::Row;
+use super::openapi::{Routes, Who, told};
 use super::repeats::Keyed;
+use super::schemas;
 use super::waiting::Wait;
 use super::{App, Body, FrontEnd, Problem, Tenant};
 
@@ -24,13 +27,13 @@ use super::{App, Body, FrontEnd, Problem, Tenant};
 const RACES_MAX: u32 = 8;
 
 /// How the tenant wants to pay.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(super) struct Pay {
     /// The id or the name of a method.
     payment: IdOrName,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(
     untagged,
     expecting = "`payment` is the id or the name of a payment method, see GET /api/payment-methods"
@@ -41,25 +44,36 @@ enum IdOrName {
 }
 
 /// The payment that was written down.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Paying {
+    #[schema(value_type = String)]
     invoice: Invoice,
+    #[schema(value_type = schemas::PaymentStatus)]
     status: &'static str,
     /// What the payer needs, for a caller who waited for it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schemas::Instruction>)]
     instruction: Option<Instruction>,
 }
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/bills/{id}/pay", post(pay))
+pub(super) fn routes() -> Routes {
+    let fails = [
+        Problem::BillAlreadyPaid,
+        Problem::Contended,
+        Problem::IdempotencyKeyInUse,
+        Problem::IdempotencyKeyReused,
+    ];
+    Routes::new().routes(told(routes!(pay), Who::TenantWithKey, &fails))
 }
 
+/// Pays a bill. The answer does not wait for the gateway.
+#[utoipa::path(post, path = "/api/bills/{id}/pay", tag = "payments", operation_id = "payBill", params(schemas::Prefer, schemas::IdempotencyKey), request_body = Pay, responses((status = 201, description = "The payment is written down", body = Paying), (status = 200, description = "This method is being paid by already", body = Paying)))]
 #[expect(clippy::too_many_arguments, reason = "each is a part of the request")]
 pub(super) async fn pay(
     State(app): State<Arc<App>>,
     Tenant(me): Tenant,
     FrontEnd: FrontEnd,
-    Path(bill_id): Path<i64>,
+    Row(bill_id): Row,
     wait: Wait,
     Keyed { body: Body(wish), key }: Keyed<Body<Pay>>,
 ) -> Result<Response, Problem> {

@@ -3,50 +3,64 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::Router;
-use axum::extract::{Path, State};
-use axum::routing::get;
+use axum::extract::State;
 use clock::delta;
 use domain::{Instruction, Invoice, Payment, PaymentId, Role, Rupiah, State as Life, Time, long_form};
 use queue::{Job as _, Reason, SyncPayment};
 use serde::Serialize;
 use store::people::Person;
 use store::{methods, payments};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
+use super::openapi::{Routes, Who, also_at, told};
+use super::schemas;
 use super::waiting::{Applied, Wait};
-use super::{App, Caller, Problem};
+use super::{App, Caller, Named, Problem};
 
 /// A payment, as its payer sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Payment)]
 pub(super) struct PaymentView {
+    #[schema(value_type = i64, minimum = 1)]
     id: PaymentId,
+    #[schema(value_type = String)]
     invoice: Invoice,
+    #[schema(value_type = i64, minimum = 0, maximum = 999_999_999_999_999_i64)]
     amount: Rupiah,
     /// `24 November 2026 pukul 10.00 WIB`.
     formatted_deadline: String,
+    #[schema(value_type = String, format = DateTime)]
     deadline: Time,
+    #[schema(value_type = schemas::PaymentStatus)]
     status: &'static str,
     payment: How,
 }
 
 /// The method, and the instruction once the gateway has given one.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PaymentHow)]
 struct How {
     name: &'static str,
     title: String,
     logo: String,
+    #[schema(value_type = Option<schemas::Instruction>)]
     instruction: Option<Instruction>,
 }
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/payment/{invoice}", get(show)).route("/api/payments/{invoice}", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .routes(told(routes!(show), Who::Person, &[]))
+        .routes(also_at("/api/payments/{invoice}", told(routes!(show), Who::Person, &[])))
 }
 
+/// How a payment stands, and what the payer needs.
+#[utoipa::path(get, path = "/api/payment/{invoice}", tag = "payments", operation_id = "showPayment", params(schemas::Prefer), responses((status = 200, description = "The payment", body = PaymentView)))]
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     Caller(me): Caller,
-    Path(invoice): Path<String>,
+    Named(invoice): Named,
     wait: Wait,
 ) -> Result<(Applied, Json<PaymentView>), Problem> {
     let payment = of_caller(&app, &me, &invoice).await?;

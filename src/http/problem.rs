@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::StoreError;
 
 use super::App;
@@ -137,6 +137,24 @@ impl Problem {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.face().status
+    }
+
+    /// What happened, in a sentence.
+    pub(super) fn title(&self) -> &'static str {
+        self.face().title
+    }
+
+    /// The body of the answer.
+    pub(super) fn body(&self) -> Value {
+        let Face { status, slug, title, .. } = self.face();
+        let mut body =
+            json!({ "type": format!("/problems/{slug}"), "title": title, "status": status.as_u16() });
+        if let (Self::Malformed(detail) | Self::Unprocessable(detail), Some(body)) =
+            (self, body.as_object_mut())
+        {
+            body.insert("detail".to_owned(), json!(detail));
+        }
+        body
     }
 
     #[expect(clippy::too_many_lines, reason = "one table")]
@@ -290,15 +308,8 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Face { status, slug, title, .. } = self.face();
-        let mut body =
-            json!({ "type": format!("/problems/{slug}"), "title": title, "status": status.as_u16() });
-        if let (Self::Malformed(detail) | Self::Unprocessable(detail), Some(body)) =
-            (&self, body.as_object_mut())
-        {
-            body.insert("detail".to_owned(), json!(detail));
-        }
-        let mut response = (status, Json(body)).into_response();
+        let status = self.status();
+        let mut response = (status, Json(self.body())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         let wait = match self {

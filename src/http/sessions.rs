@@ -1,17 +1,21 @@
 //! Sessions: log in, refresh, log out, change the own password.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::post;
-use axum::{Json, Router};
 use domain::{Email, Role, Secret, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::audit::{Actor, Deed};
 use store::people::{self, NewPassword};
 use store::sessions::{self, NewSession, NewToken, Rotation};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
+use super::openapi::{Routes, Who, told};
+use super::schemas;
 use super::tokens::{ACCESS_LASTS, name_of};
 use super::{App, Body, Caller, Problem, Remote};
 
@@ -20,35 +24,40 @@ const PASSWORD_CHARS_MIN: usize = 8;
 /// And at most so many bytes.
 const PASSWORD_BYTES_MAX: usize = 1_024;
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/login", post(login))
-        .route("/api/token/refresh", post(refresh))
-        .route("/api/logout", post(logout))
-        .route("/api/password", post(change_password))
+pub(super) fn routes() -> Routes {
+    let fails = [Problem::Unauthenticated, Problem::TooManyTries(Duration::from_secs(5))];
+    Routes::new()
+        .routes(told(routes!(login), Who::Anyone, &fails))
+        .routes(told(routes!(refresh), Who::Anyone, &[Problem::Unauthenticated]))
+        .routes(told(routes!(logout), Who::Anyone, &[]))
+        .routes(told(routes!(change_password), Who::Person, &[]))
 }
 
 /// Who wants in.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Login {
     email: String,
+    #[schema(value_type = String)]
     password: Secret,
 }
 
 /// Who came in, and the tokens to stay.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct LoggedIn {
+    #[schema(value_type = i64, minimum = 1)]
     id: UserId,
+    #[schema(value_type = String)]
     email: Email,
     name: String,
+    #[schema(value_type = schemas::Role)]
     role: Role,
     #[serde(flatten)]
     tokens: TokenPair,
 }
 
 /// An access token for the next quarter of an hour, and a refresh token that gives the next pair, once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct TokenPair {
     access_token: String,
@@ -58,20 +67,25 @@ struct TokenPair {
 }
 
 /// A refresh token that is presented.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Presented {
+    #[schema(value_type = String)]
     refresh_token: Secret,
 }
 
 /// A wish for another password.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ChangePassword {
+    #[schema(value_type = String)]
     current_password: Secret,
+    #[schema(value_type = String, min_length = 8, max_length = 1_024)]
     new_password: Secret,
 }
 
+/// Logs a person in.
+#[utoipa::path(post, path = "/api/login", tag = "sessions", operation_id = "login", request_body = Login, responses((status = 200, description = "The person, and the tokens to stay", body = LoggedIn)))]
 async fn login(
     State(app): State<Arc<App>>,
     Remote(address): Remote,
@@ -86,6 +100,8 @@ async fn login(
     Ok(Json(LoggedIn { id: person.id, email: person.email, name: person.name, role: person.role, tokens }))
 }
 
+/// Gives the next pair of tokens, once.
+#[utoipa::path(post, path = "/api/token/refresh", tag = "sessions", operation_id = "refreshToken", request_body = Presented, responses((status = 200, description = "The next pair", body = TokenPair)))]
 async fn refresh(
     State(app): State<Arc<App>>,
     Body(presented): Body<Presented>,
@@ -107,6 +123,7 @@ async fn refresh(
 }
 
 /// Ends the session that the refresh token belongs to. Says the same whether there was one or not.
+#[utoipa::path(post, path = "/api/logout", tag = "sessions", operation_id = "logout", request_body = Presented, responses((status = 200, description = "Done", body = schemas::Done)))]
 async fn logout(
     State(app): State<Arc<App>>,
     Body(presented): Body<Presented>,
@@ -116,6 +133,7 @@ async fn logout(
 }
 
 /// Another password ends all sessions of the person, and what was remembered of the old one.
+#[utoipa::path(post, path = "/api/password", tag = "sessions", operation_id = "changePassword", request_body = ChangePassword, responses((status = 200, description = "Done", body = schemas::Done)))]
 async fn change_password(
     State(app): State<Arc<App>>,
     Caller(me): Caller,

@@ -15,9 +15,35 @@ use crate::waiting::{eventually, s};
 const PROMISED: Duration = s(2);
 
 /// An embedded Kasir in a directory of its own.
-struct Embedded {
+pub(crate) struct Embedded {
     dir: tempfile::TempDir,
     environment: [(&'static str, String); 3],
+}
+
+/// What a newcomer reads.
+pub(crate) struct Printed {
+    text: String,
+    addresses: [String; 2],
+}
+
+impl Printed {
+    /// The variables that the README's commands name, with what was printed for them.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 7] {
+        let line = |start: &str| self.text.lines().find(|line| line.starts_with(start)).unwrap();
+        let word = |start: &str, after: &str| {
+            let (_, rest) = line(start).split_once(after).unwrap();
+            rest.split_whitespace().next().unwrap().to_owned()
+        };
+        [
+            ("kasir", self.addresses[0].clone()),
+            ("simulator", self.addresses[1].clone()),
+            ("email", word("tenant", "email:")),
+            ("password", word("tenant", "password:")),
+            ("admin_email", word("admin", "email:")),
+            ("admin_password", word("admin", "password:")),
+            ("api_key", word("x-api-key", "x-api-key")),
+        ]
+    }
 }
 
 /// The walk-through: four commands, in the order in which they are printed.
@@ -86,7 +112,7 @@ async fn run(command: &str, invoice: &str) -> String {
 }
 
 impl Embedded {
-    fn prepare() -> Self {
+    pub(crate) fn prepare() -> Self {
         let environment = [
             ("KASIR_ADDR", format!("127.0.0.1:{}", free_port())),
             ("KASIR_SIMULATOR_ADDR", format!("127.0.0.1:{}", free_port())),
@@ -100,7 +126,7 @@ impl Embedded {
     }
 
     /// Starts it, and waits until it answers.
-    async fn start(&self, name: &str) -> Kasir {
+    pub(crate) async fn start(&self, name: &str) -> Kasir {
         let begun = Instant::now();
         let start = Start { role: None, environment: &self.environment, dir: self.path(), name };
         let process = start.start();
@@ -131,6 +157,19 @@ impl Embedded {
             }
         })
         .await
+    }
+
+    /// What the process of this name printed, once it is all there.
+    pub(crate) async fn printed(&self, name: &str) -> Printed {
+        let file = self.path().join(format!("{name}.out"));
+        let text = eventually(s(5), "everything is printed", async || {
+            let text = std::fs::read_to_string(&file).unwrap();
+            if text.contains("Ctrl-C") { Ok(text) } else { Err(text) }
+        });
+        Printed {
+            text: text.await,
+            addresses: [0, 1].map(|place| format!("http://{}", self.environment[place].1)),
+        }
     }
 
     /// Passwords and keys are printed for the newcomer, and appear nowhere else.

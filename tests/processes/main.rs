@@ -19,6 +19,7 @@ mod kost;
 mod missed;
 mod outage;
 mod process;
+mod readme;
 mod redis_lost;
 mod servers;
 mod stopping;

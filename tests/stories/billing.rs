@@ -14,6 +14,7 @@ stories![
     two_schedulers_at_once_bill_once,
     who_has_left_is_billed_no_more,
     a_month_that_was_made_void_stays_void,
+    months_before_a_tenant_was_entered_are_not_billed,
 ];
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -100,5 +101,22 @@ async fn a_month_that_was_made_void_stays_void(kost: Kost) {
     assert_eq!(kost.send(void).await.status, StatusCode::OK);
     kost.ask_for_rent().await;
     assert_eq!(months(&kost, &budi).await, Vec::<String>::new());
+    kost.close().await;
+}
+
+async fn months_before_a_tenant_was_entered_are_not_billed(kost: Kost) {
+    let sari = kost.admin("Sari").await;
+    let make =
+        |path: &str, body: Value| kost.send_privately(kost.request_of(&sari, Method::POST, path).json(&body));
+    assert_eq!(make("/api/admin/rooms", json!({ "code": "D1" })).await.status, StatusCode::CREATED);
+    // A house that moves to Kasir enters the tenants it has.
+    let dewi =
+        json!({ "email": "dewi@kost.test", "name": "Dewi", "startDate": "2025-02-01", "roomCode": "D1" });
+    assert_eq!(make("/api/admin/tenants", dewi).await.status, StatusCode::CREATED);
+    kost.clock.advance(10 * DAY);
+    kost.ask_for_rent().await;
+    let bills = bills_of_house(&kost, &sari).await;
+    let months: Vec<&Value> = bills.as_array().unwrap().iter().map(|bill| &bill["month"]).collect();
+    assert_eq!(months, [12, 11]);
     kost.close().await;
 }

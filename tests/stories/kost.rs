@@ -47,7 +47,6 @@ pub(crate) struct Kost {
     pub(crate) clock: Clock,
     pub(crate) db: Db,
     pub(crate) sim: Simulator,
-    pub(crate) passwords: Passwords,
     queue: Queue,
     force: Workforce<workers::Context>,
     url: String,
@@ -103,7 +102,6 @@ impl Kost {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let serving = CancellationToken::new();
         let app = http::App { stop: serving.clone(), ..roles::app(&parts).unwrap() };
-        let passwords = app.passwords.clone();
         let service = http::router(Arc::new(app)).into_make_service_with_connect_info::<SocketAddr>();
         let service =
             axum::serve(listener, service).with_graceful_shutdown(serving.clone().cancelled_owned());
@@ -118,7 +116,6 @@ impl Kost {
             clock,
             db,
             sim,
-            passwords,
             queue,
             force,
             url,

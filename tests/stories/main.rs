@@ -31,6 +31,7 @@ mod pay;
 mod repeats;
 mod rest;
 mod reversals;
+mod roles;
 mod sessions;
 mod supersede;
 mod trouble;

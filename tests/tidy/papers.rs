@@ -9,6 +9,11 @@ use crate::tree::{code_lines, files, nothing, read, root, rust_files, rust_files
 const README: &str = "README.md";
 const ARCHITECTURE: &str = "docs/ARCHITECTURE.md";
 const EXAMPLE: &str = "kasir.example.toml";
+const DOCUMENT: &str = "docs/openapi.json";
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+/// The routes that the OpenAPI document does not have: pages for people, and questions of those who run the service.
+const UNTOLD: [&str; 6] =
+    ["GET /docs", "GET /livez", "GET /metrics", "GET /openapi.json", "GET /problems/{slug}", "GET /readyz"];
 const ARCHITECTURE_LINES_MAX: usize = 150;
 const ADR_LINES_MAX: usize = 70;
 
@@ -76,25 +81,63 @@ fn the_readme_names_the_environment_as_it_is() {
 
 #[test]
 fn the_readme_lists_the_routes_that_exist() {
+    // The routes that tell of themselves, as the router and the document have them.
+    let document: serde_json::Value = serde_json::from_str(&kasir::http::openapi()).unwrap();
     let mut routes = BTreeSet::new();
-    for file in rust_files_in("src/http/") {
-        let text = read(&file);
-        let paths = text.split(".route(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
-        routes.extend(
-            paths.filter_map(|rest| rest.split('"').next()).map(|path| path.trim_end_matches('/').to_owned()),
-        );
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let methods = item.as_object().unwrap().keys().filter(|key| METHODS.contains(&key.as_str()));
+        routes.extend(methods.map(|method| format!("{} {path}", method.to_uppercase())));
     }
-    assert!(!routes.is_empty(), "src/http names no route");
+    assert!(!routes.is_empty(), "the document names no route");
+    routes.extend(UNTOLD.iter().map(|route| (*route).to_owned()));
     let readme = read(README);
-    let methods = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "];
     let told: BTreeSet<String> = quoted(&readme)
-        .filter_map(|word| methods.iter().find_map(|method| word.strip_prefix(method)))
-        .map(|path| path.trim_end_matches('/').to_owned())
+        .filter(|word| {
+            word.split_once(" /").is_some_and(|(word, _)| METHODS.contains(&word.to_lowercase().as_str()))
+        })
+        .map(|word| word.split('?').next().unwrap_or(word).to_owned())
         .collect();
     let missing: Vec<String> = routes.difference(&told).cloned().collect();
     nothing(&missing, "Add a row to the table of endpoints in README.md, as `GET /path`:");
     let gone: Vec<String> = told.difference(&routes).cloned().collect();
-    nothing(&gone, "README.md tells of endpoints that src/http does not have. Take them out:");
+    nothing(&gone, "README.md tells of endpoints that the service does not have. Take them out:");
+}
+
+#[test]
+fn every_route_but_a_few_is_in_the_document() {
+    let document: serde_json::Value = serde_json::from_str(&kasir::http::openapi()).unwrap();
+    let mut untold = BTreeSet::new();
+    for file in rust_files_in("src/http/") {
+        let text = read(&file);
+        for word in [".route(", ".route_service(", ".nest(", ".nest_service(", "SwaggerUi::new("] {
+            let rests = text.split(word).skip(1).map(str::trim_start);
+            untold.extend(rests.map(|rest| {
+                let path = rest.strip_prefix('"').and_then(|rest| rest.split('"').next());
+                path.map_or_else(
+                    || format!("{file}: a path that is no literal"),
+                    |path| path.trim_end_matches('/').to_owned(),
+                )
+            }));
+        }
+    }
+    untold.retain(|path| document["paths"].get(path).is_none());
+    let named: BTreeSet<String> =
+        UNTOLD.iter().map(|route| route.trim_start_matches("GET ").to_owned()).collect();
+    let found: Vec<String> = untold.symmetric_difference(&named).cloned().collect();
+    nothing(
+        &found,
+        "A route is made by `.routes(told(routes!(…)))`, so that the OpenAPI document has it. What a machine does not \
+         call stands in UNTOLD and is made by `.route(\"…\")`. These are in one of the two only:",
+    );
+}
+
+#[test]
+fn the_openapi_document_is_the_committed_one() {
+    let committed = read(DOCUMENT);
+    assert!(
+        committed.trim_end() == kasir::http::openapi().trim_end(),
+        "\n{DOCUMENT} is not what the routes tell. Look at the difference: cargo run -- openapi > {DOCUMENT}\n"
+    );
 }
 
 #[test]

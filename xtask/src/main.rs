@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask --help` lists them.
 
+mod api;
 mod packages;
 mod servers;
 mod steps;
@@ -29,6 +30,7 @@ enum Command {
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask test                                   what CI runs
+  cargo xtask test --api                             the service against its OpenAPI document
   cargo xtask test --only unit                       seconds, no servers
   cargo xtask test --no-lint -- -p store             one crate, both databases
   cargo xtask servers -- cargo nextest run -p store  the same without the ceremony

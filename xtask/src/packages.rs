@@ -28,7 +28,8 @@ pub(crate) fn find_or_install() -> Result<Binaries> {
         Err(missing) => missing,
     };
     eprintln!("xtask: {missing}");
-    install().with_context(|| format!("{missing}; install {} and try again", PACKAGES.join(" and ")))?;
+    install(&PACKAGES)
+        .with_context(|| format!("{missing}; install {} and try again", PACKAGES.join(" and ")))?;
     find().context("the packages are installed, and still a program is missing")
 }
 
@@ -71,7 +72,8 @@ fn major(version: &str) -> Option<u32> {
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-fn install() -> Result<()> {
+/// Installs Debian packages, as root or through sudo.
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
     if on_path("apt-get").is_none() {
         bail!("this machine has no apt-get");
     }
@@ -82,7 +84,7 @@ fn install() -> Result<()> {
     let mut install = as_root(&["apt-get", "install", "-y", "--no-install-recommends"]);
     // A busy dpkg is waited for. What is there already stays as it is: an upgrade would restart a
     // developer's own server under them.
-    install.args(["--no-upgrade", "-o", "DPkg::Lock::Timeout=120"]).args(PACKAGES);
+    install.args(["--no-upgrade", "-o", "DPkg::Lock::Timeout=120"]).args(packages);
     step("packages", install.stdin(Stdio::null()))
 }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
+use crate::api;
 use crate::packages;
 use crate::servers::Servers;
 use crate::steps::{cargo, step};
@@ -29,6 +30,10 @@ pub(crate) struct Test {
     #[arg(long)]
     no_lint: bool,
 
+    /// Only have schemathesis check the service against its OpenAPI document
+    #[arg(long, conflicts_with_all = ["only", "no_lint", "nextest_args"])]
+    api: bool,
+
     /// Handed to `cargo nextest run`: `-p store`, part of a test's name; leaves out the doc tests
     #[arg(last = true, value_name = "NEXTEST ARGS")]
     nextest_args: Vec<String>,
@@ -45,6 +50,11 @@ enum Only {
 impl Test {
     pub(crate) fn run(&self) -> Result<ExitCode> {
         let begun = Instant::now();
+        if self.api {
+            api::check()?;
+            eprintln!("xtask: the service keeps to its document, found in {:.1?}", begun.elapsed());
+            return Ok(ExitCode::SUCCESS);
+        }
         let binaries = match self.only {
             Only::Unit => None,
             Only::All => Some(packages::find_or_install()?),
@@ -110,7 +120,7 @@ mod tests {
 
     fn selection(only: Only, args: &[&str]) -> String {
         let nextest_args = args.iter().map(ToString::to_string).collect();
-        Test { only, no_lint: false, nextest_args }.selection().join(" ")
+        Test { only, no_lint: false, api: false, nextest_args }.selection().join(" ")
     }
 
     #[test]

@@ -139,7 +139,12 @@ impl<P: Performer> Workforce<P> {
         let mut ended = self.hands.runner.ended.subscribe();
         loop {
             ended.borrow_and_update();
-            self.relay.tick(Duration::ZERO).await?;
+            match self.relay.tick(Duration::ZERO).await {
+                // Two that wanted the same rows: PostgreSQL let one of them go on, and this one comes again.
+                Err(error) if error.is_passing() => tracing::debug!(%error, "the relay was held up"),
+                Ok(_) => {}
+                Err(error) => return Err(error),
+            }
             let depth = jobs::depth(&self.relay.db, self.relay.clock.now()).await?;
             if depth.due == 0 && depth.running == 0 {
                 return Ok(());

@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use chrono::DateTime;
 use domain::Time;
 use serde::Serialize;
 use serde_json::Value;
 use store::audit;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-use super::paging::{Listed, Paging};
+use super::paging::{Listed, Paging, Wish};
+use crate::http::openapi::{Routes, Who, told};
 use crate::http::{Admin, App, Problem};
 
 /// Something that was done.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Deed {
     id: i64,
+    #[schema(value_type = Option<String>, format = DateTime)]
     at: Option<Time>,
     actor: String,
     action: String,
@@ -43,10 +45,12 @@ impl From<audit::Row> for Deed {
     }
 }
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/admin/audit", get(list))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(told(routes!(list), Who::Admin, &[]))
 }
 
+/// Who did what when, newest first.
+#[utoipa::path(get, path = "/api/admin/audit", tag = "admin", operation_id = "listAudit", params(Wish), responses((status = 200, description = "A page", body = Vec<Deed>)))]
 async fn list(State(app): State<Arc<App>>, _: Admin, paging: Paging) -> Result<Listed<Deed>, Problem> {
     let page = paging.page();
     let rows = audit::newest(&app.db, page.after, page.limit).await?;

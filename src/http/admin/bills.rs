@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
 use domain::{BillId, BillStatus, Invoice, PaymentId, Period, Rupiah, Time, UserId, today};
 use queue::{CancelPayment, Job as _};
 use serde::{Deserialize, Serialize};
@@ -13,32 +12,42 @@ use serde_json::{Value, json};
 use store::audit::By;
 use store::bills::{self, Entry, Extra};
 use store::cash::{self, Cash};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-use super::paging::{Listed, Paging};
+use super::paging::{Listed, Paging, Wish};
 use super::{Perhaps, REASON_CHARS_MAX, Row, Why, text};
+use crate::http::openapi::{Routes, Who, told};
+use crate::http::schemas;
 use crate::http::{Admin, App, Body, Problem};
 
 const TITLE_CHARS_MAX: usize = 100;
 
 /// How many bills are still to be paid.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Count {
     total: i64,
 }
 
 /// A bill of the house.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = BillOfHouse)]
 struct BillView {
+    #[schema(value_type = i64, minimum = 1)]
     id: BillId,
     room_code: String,
     month: u32,
     year: i32,
+    #[schema(value_type = i64, minimum = 0, maximum = 999_999_999_999_999_i64)]
     total: Rupiah,
+    #[schema(value_type = schemas::BillStatus)]
     status: BillStatus,
+    #[schema(value_type = i64, minimum = 1)]
     tenant_id: UserId,
     tenant_name: String,
     title: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Time>,
     overdue: bool,
 }
@@ -63,65 +72,87 @@ impl BillView {
 }
 
 /// A bill for something else than the rent.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NewBill {
+    #[schema(value_type = i64, minimum = 1)]
     tenant_id: UserId,
+    #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
     title: String,
+    #[schema(value_type = i64, minimum = 1, maximum = 999_999_999_999_999_i64)]
     amount: Rupiah,
+    #[schema(minimum = 1, maximum = 12)]
     month: Option<u32>,
+    #[schema(minimum = 2000, maximum = 2199)]
     year: Option<i32>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Time>,
     #[serde(flatten)]
     why: Why,
 }
 
 /// The bill that was written down.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Billed {
+    #[schema(value_type = i64, minimum = 1)]
     id: BillId,
+    #[schema(value_type = i64, minimum = 1)]
     tenant_id: UserId,
     title: String,
     month: u32,
     year: i32,
+    #[schema(value_type = i64, minimum = 0, maximum = 999_999_999_999_999_i64)]
     total: Rupiah,
+    #[schema(value_type = schemas::BillStatus)]
     status: BillStatus,
+    #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Time>,
 }
 
 /// Cash that was taken.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = CashTaken)]
 struct Taken {
     /// From whom, by whom: what the house wants to know later.
+    #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
     note: String,
 }
 
 /// The payment that was written down.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Paid {
+    #[schema(value_type = String)]
     invoice: Invoice,
+    #[schema(value_type = schemas::PaymentStatus)]
     status: &'static str,
 }
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/admin/count-bills", get(count))
-        .route("/api/admin/bills", get(list).post(create))
-        .route("/api/admin/bills/{id}", delete(void))
-        .route("/api/admin/bills/{id}/mark-paid", post(mark_paid))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .routes(told(routes!(count), Who::Admin, &[]))
+        .routes(told(routes!(list), Who::Admin, &[]))
+        .routes(told(routes!(create), Who::Admin, &[Problem::NotFound]))
+        .routes(told(routes!(void), Who::Admin, &[Problem::BillAlreadyPaid, Problem::BillBeingPaid]))
+        .routes(told(routes!(mark_paid), Who::Admin, &[Problem::BillAlreadyPaid]))
 }
 
+/// How many bills are not yet paid.
+#[utoipa::path(get, path = "/api/admin/count-bills", tag = "admin", operation_id = "countBills", responses((status = 200, description = "The number", body = Count)))]
 async fn count(State(app): State<Arc<App>>, _: Admin) -> Result<Json<Count>, Problem> {
     Ok(Json(Count { total: bills::count_open(&app.db).await? }))
 }
 
+/// The bills of the house, newest first.
+#[utoipa::path(get, path = "/api/admin/bills", tag = "admin", operation_id = "listBillsOfHouse", params(Wish), responses((status = 200, description = "A page", body = Vec<BillView>)))]
 async fn list(State(app): State<Arc<App>>, _: Admin, paging: Paging) -> Result<Listed<BillView>, Problem> {
     let (bills, now) = (bills::of_house(&app.db, paging.page()).await?, app.clock.now());
     let views = bills.into_iter().map(|entry| BillView::new(entry, now)).collect();
     Ok(paging.answer(views, |bill: &BillView| bill.id.0))
 }
 
+/// Writes down a bill besides the rent.
+#[utoipa::path(post, path = "/api/admin/bills", tag = "admin", operation_id = "createBill", request_body = NewBill, responses((status = 201, description = "The bill", body = Billed)))]
 async fn create(
     State(app): State<Arc<App>>,
     admin: Admin,
@@ -159,6 +190,7 @@ fn period(new: &NewBill, now: Time) -> Result<Period, Problem> {
 }
 
 /// The house has the money: what else is under way to pay the bill is cancelled at the gateway.
+#[utoipa::path(post, path = "/api/admin/bills/{id}/mark-paid", tag = "admin", operation_id = "markBillPaid", request_body = Taken, responses((status = 200, description = "The payment in cash", body = Paid)))]
 async fn mark_paid(
     State(app): State<Arc<App>>,
     admin: Admin,
@@ -179,6 +211,8 @@ async fn mark_paid(
     Ok(Json(Paid { invoice: cash.invoice, status: BillStatus::Paid.as_str() }))
 }
 
+/// Makes a bill void: nobody owes it any more.
+#[utoipa::path(delete, path = "/api/admin/bills/{id}", tag = "admin", operation_id = "voidBill", request_body = Why, responses((status = 200, description = "Done", body = schemas::Done)))]
 async fn void(
     State(app): State<Arc<App>>,
     admin: Admin,

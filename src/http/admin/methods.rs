@@ -2,23 +2,27 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::patch;
-use axum::{Json, Router};
 use domain::MethodId;
 use serde::{Deserialize, Serialize};
 use store::audit::By;
 use store::methods::{self, MethodChange, Offered};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::{Row, Why, opt_text};
+use crate::http::openapi::{Routes, Who, told};
 use crate::http::{Admin, App, Body, Problem};
 
 const TITLE_CHARS_MAX: usize = 100;
 const PLACE_MAX: i64 = 1_000;
 
 /// A way to pay, as it is offered now.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PaymentMethod)]
 struct MethodView {
+    #[schema(value_type = i64, minimum = 1)]
     id: MethodId,
     name: &'static str,
     title: String,
@@ -27,19 +31,24 @@ struct MethodView {
 }
 
 /// What is to become of a way to pay.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PaymentMethodPatch)]
 struct Patch {
     active: Option<bool>,
+    #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
     title: Option<String>,
+    #[schema(minimum = 1, maximum = 1_000)]
     place: Option<i64>,
     #[serde(flatten)]
     why: Why,
 }
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/admin/payment-methods/{id}", patch(change))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(told(routes!(change), Who::Admin, &[]))
 }
 
+/// Changes a way to pay.
+#[utoipa::path(patch, path = "/api/admin/payment-methods/{id}", tag = "admin", operation_id = "changePaymentMethod", request_body = Patch, responses((status = 200, description = "The method", body = MethodView)))]
 async fn change(
     State(app): State<Arc<App>>,
     admin: Admin,

@@ -7,20 +7,19 @@ mod paging;
 mod rooms;
 mod tenants;
 
-use std::sync::Arc;
-
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use store::{Refusal, Undone};
+use utoipa::ToSchema;
 
-use super::{App, Problem};
+use super::Problem;
+use super::openapi::Routes;
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .merge(rooms::routes())
         .merge(tenants::routes())
         .merge(bills::routes())
@@ -29,7 +28,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 }
 
 /// The row that a path names. What is no number names nothing.
-struct Row(i64);
+pub(super) struct Row(pub(super) i64);
 
 impl<S: Send + Sync> FromRequestParts<S> for Row {
     type Rejection = Problem;
@@ -62,8 +61,9 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Perhaps<T
 }
 
 /// Why an admin does it.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, ToSchema, Default)]
 struct Why {
+    #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
     reason: Option<String>,
 }
 

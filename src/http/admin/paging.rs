@@ -9,12 +9,19 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::AppendHeaders;
 use serde::Deserialize;
 use store::Page;
+use utoipa::IntoParams;
 
 use crate::http::{App, Problem};
 
-#[derive(Deserialize)]
-struct Wish {
+/// Which page of a list is wanted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wish {
+    /// How long the page may be; the configuration says how long at most.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
+    /// What the header `Link` of the page before gave.
+    #[param(pattern = "^[0-9a-f]{16}$")]
     cursor: Option<String>,
 }
 

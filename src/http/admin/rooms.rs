@@ -2,28 +2,34 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, patch};
-use axum::{Json, Router};
 use domain::{RoomId, Rupiah};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::audit::By;
 use store::rooms::{self, Room, RoomChange};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-use super::paging::{Listed, Paging};
+use super::paging::{Listed, Paging, Wish};
 use super::{Perhaps, Row, Why, opt_text, text};
+use crate::http::openapi::{Routes, Who, told};
+use crate::http::schemas;
 use crate::http::{Admin, App, Body, Problem};
 
 const CODE_CHARS_MAX: usize = 32;
 
 /// A room of the house.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Room)]
 struct RoomView {
+    #[schema(value_type = i64, minimum = 1)]
     id: RoomId,
     code: String,
     available: bool,
+    #[schema(value_type = i64, minimum = 0, maximum = 999_999_999_999_999_i64)]
     price: Rupiah,
 }
 
@@ -35,34 +41,45 @@ impl From<Room> for RoomView {
 }
 
 /// A room that is to be there.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct NewRoom {
+    #[schema(min_length = 1, max_length = 32, pattern = r"\S")]
     code: String,
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 999_999_999_999_999_i64)]
     price: Option<Rupiah>,
     #[serde(flatten)]
     why: Why,
 }
 
 /// What is to become of a room.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RoomPatch)]
 struct Patch {
+    #[schema(min_length = 1, max_length = 32, pattern = r"\S")]
     code: Option<String>,
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 999_999_999_999_999_i64)]
     price: Option<Rupiah>,
     #[serde(flatten)]
     why: Why,
 }
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/admin/rooms", get(list).post(create))
-        .route("/api/admin/rooms/{id}", patch(change).delete(remove))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .routes(told(routes!(list), Who::Admin, &[]))
+        .routes(told(routes!(create), Who::Admin, &[Problem::RoomCodeTaken]))
+        .routes(told(routes!(change), Who::Admin, &[Problem::RoomCodeTaken]))
+        .routes(told(routes!(remove), Who::Admin, &[Problem::RoomOccupied]))
 }
 
+/// The rooms.
+#[utoipa::path(get, path = "/api/admin/rooms", tag = "admin", operation_id = "listRooms", params(Wish), responses((status = 200, description = "A page", body = Vec<RoomView>)))]
 async fn list(State(app): State<Arc<App>>, _: Admin, paging: Paging) -> Result<Listed<RoomView>, Problem> {
     let rooms = rooms::list(&app.db, paging.page()).await?;
     Ok(paging.answer(rooms.into_iter().map(RoomView::from).collect(), |room| room.id.0))
 }
 
+/// Adds a room.
+#[utoipa::path(post, path = "/api/admin/rooms", tag = "admin", operation_id = "createRoom", request_body = NewRoom, responses((status = 201, description = "The room", body = RoomView)))]
 async fn create(
     State(app): State<Arc<App>>,
     admin: Admin,
@@ -75,6 +92,8 @@ async fn create(
     Ok((StatusCode::CREATED, Json(room.into())))
 }
 
+/// Changes a room.
+#[utoipa::path(patch, path = "/api/admin/rooms/{id}", tag = "admin", operation_id = "changeRoom", request_body = Patch, responses((status = 200, description = "The room", body = RoomView)))]
 async fn change(
     State(app): State<Arc<App>>,
     admin: Admin,
@@ -87,6 +106,8 @@ async fn change(
     Ok(Json(rooms::change(&app.db, RoomId(id), &change, &by).await?.into()))
 }
 
+/// Removes a room where nobody lives.
+#[utoipa::path(delete, path = "/api/admin/rooms/{id}", tag = "admin", operation_id = "removeRoom", request_body = Option<Why>, responses((status = 200, description = "Done", body = schemas::Done)))]
 async fn remove(
     State(app): State<Arc<App>>,
     admin: Admin,

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, patch};
-use axum::{Json, Router};
 use chrono::{Datelike as _, NaiveDate};
 use domain::{Email, PaymentId, Period, Role, Secret, UserId};
 use queue::{CancelPayment, Job as _};
@@ -13,9 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::audit::By;
 use store::tenants::{self, NewTenant, Tenant, TenantChange};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
-use super::paging::{Listed, Paging};
+use super::paging::{Listed, Paging, Wish};
 use super::{Perhaps, Row, Why, opt_text, text};
+use crate::http::openapi::{Routes, Who, told};
+use crate::http::schemas;
 use crate::http::{Admin, App, Body, Problem};
 
 const NAME_CHARS_MAX: usize = 200;
@@ -25,14 +28,19 @@ const PASSWORD_CHARS_MIN: usize = 8;
 const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// A tenant of the house.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Tenant)]
 struct TenantView {
+    #[schema(value_type = i64, minimum = 1)]
     id: UserId,
+    #[schema(value_type = String)]
     email: Email,
     name: String,
     phone: Option<String>,
+    #[schema(value_type = schemas::Role)]
     role: Role,
+    #[schema(value_type = String, format = Date)]
     start_date: NaiveDate,
     room_code: String,
 }
@@ -45,8 +53,9 @@ impl From<Tenant> for TenantView {
 }
 
 /// A tenant who moved in.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = NewTenant)]
 struct Created {
     #[serde(flatten)]
     tenant: TenantView,
@@ -56,42 +65,59 @@ struct Created {
 }
 
 /// A tenant who moves in.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Arrival {
+    #[schema(min_length = 3, max_length = 254, pattern = "^[^@ ]+@[^@ ]+$")]
     email: String,
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S")]
     name: String,
+    #[schema(value_type = String, format = Date)]
     start_date: NaiveDate,
+    #[schema(min_length = 1, max_length = 32, pattern = r"\S")]
     room_code: String,
+    #[schema(value_type = Option<String>, min_length = 8, max_length = 1_024)]
     password: Option<Secret>,
+    #[schema(min_length = 1, max_length = 32, pattern = r"\S")]
     phone: Option<String>,
     #[serde(flatten)]
     why: Why,
 }
 
 /// What is to become of a tenant.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = TenantPatch)]
 struct Patch {
+    #[schema(min_length = 3, max_length = 254, pattern = "^[^@ ]+@[^@ ]+$")]
     email: Option<String>,
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S")]
     name: Option<String>,
+    #[schema(min_length = 1, max_length = 32, pattern = r"\S")]
     phone: Option<String>,
+    #[schema(min_length = 1, max_length = 32, pattern = r"\S")]
     room_code: Option<String>,
     #[serde(flatten)]
     why: Why,
 }
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/admin/tenants", get(list).post(create))
-        .route("/api/admin/tenants/{id}", patch(change).delete(remove))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .routes(told(routes!(list), Who::Admin, &[]))
+        .routes(told(routes!(create), Who::Admin, &[Problem::EmailTaken, Problem::RoomOccupied]))
+        .routes(told(routes!(change), Who::Admin, &[Problem::EmailTaken, Problem::RoomOccupied]))
+        .routes(told(routes!(remove), Who::Admin, &[]))
 }
 
+/// The tenants.
+#[utoipa::path(get, path = "/api/admin/tenants", tag = "admin", operation_id = "listTenants", params(Wish), responses((status = 200, description = "A page", body = Vec<TenantView>)))]
 async fn list(State(app): State<Arc<App>>, _: Admin, paging: Paging) -> Result<Listed<TenantView>, Problem> {
     let tenants = tenants::list(&app.db, paging.page()).await?;
     Ok(paging.answer(tenants.into_iter().map(TenantView::from).collect(), |tenant| tenant.id.0))
 }
 
+/// A tenant moves in.
+#[utoipa::path(post, path = "/api/admin/tenants", tag = "admin", operation_id = "createTenant", request_body = Arrival, responses((status = 201, description = "The tenant", body = Created)))]
 async fn create(
     State(app): State<Arc<App>>,
     admin: Admin,
@@ -115,6 +141,8 @@ async fn create(
     Ok((StatusCode::CREATED, Json(Created { tenant: tenant.into(), temporary_password: temporary })))
 }
 
+/// Changes a tenant, or moves them to another room.
+#[utoipa::path(patch, path = "/api/admin/tenants/{id}", tag = "admin", operation_id = "changeTenant", request_body = Patch, responses((status = 200, description = "The tenant", body = TenantView)))]
 async fn change(
     State(app): State<Arc<App>>,
     admin: Admin,
@@ -132,6 +160,8 @@ async fn change(
     Ok(Json(tenants::change(&app.db, UserId(id), &change, &by).await?.into()))
 }
 
+/// A tenant moves out.
+#[utoipa::path(delete, path = "/api/admin/tenants/{id}", tag = "admin", operation_id = "removeTenant", request_body = Option<Why>, responses((status = 200, description = "Done", body = schemas::Done)))]
 async fn remove(
     State(app): State<Arc<App>>,
     admin: Admin,

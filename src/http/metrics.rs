@@ -1,0 +1,52 @@
+//! `/metrics`: what this process counts and how the ledger stands, in the text format of Prometheus.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use store::jobs;
+
+use super::{App, Problem};
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/metrics", get(metrics))
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let mut registry = Registry::with_prefix("kasir");
+    let hashings: Counter = Counter::default();
+    hashings.inc_by(app.passwords.hashings());
+    registry.register(
+        "password_hashings",
+        "Passwords hashed or checked the long way, in this process",
+        hashings,
+    );
+    let now = app.clock.now();
+    let depth = jobs::depth(&app.db, now).await?;
+    let oldest_ms = depth.oldest_due.map_or(0, |at| (now - at).num_milliseconds());
+    for (name, help, value) in [
+        ("jobs_due", "Jobs that are due and not claimed", depth.due),
+        ("jobs_running", "Jobs that are being done", depth.running),
+        ("jobs_dead", "Jobs that were given up: a person must look", depth.dead),
+        ("jobs_oldest_due_milliseconds", "How long the oldest due job has waited", oldest_ms),
+    ] {
+        let gauge: Gauge = Gauge::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
+    }
+    let mut text = String::new();
+    encode(&mut text, &registry).map_err(|error| {
+        tracing::error!(%error, "the metrics could not be written");
+        Problem::Internal
+    })?;
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
+}

@@ -1,0 +1,153 @@
+//! Every route as every role: who gets in, and who does not. The routes are those of the README, which names them all.
+
+use std::collections::BTreeSet;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::kost::{API_KEY, Kost, PASSWORD, Tenant};
+
+stories![every_route_answers_every_role_as_the_table_says];
+
+/// Who asks, in this order: nobody, the tenant with a wrong key, another tenant, the tenant, an admin.
+const ROLES: [&str; 5] = ["nobody", "wrong key", "other tenant", "tenant", "admin"];
+
+const OPEN: [u16; 5] = [200; 5];
+const ADMIN: [u16; 5] = [401, 403, 403, 403, 200];
+const ADMIN_MAKES: [u16; 5] = [401, 403, 403, 403, 201];
+const TENANTS: [u16; 5] = [401, 200, 200, 200, 403];
+const OWNER: [u16; 5] = [401, 200, 404, 200, 200];
+
+/// Method and path as the README writes them, the body, and what each role is answered.
+fn table() -> Vec<(&'static str, Value, [u16; 5])> {
+    let login = json!({ "email": "budi@kost.test", "password": PASSWORD });
+    let token = json!({ "refreshToken": "krt_nobody_has_this" });
+    let password = json!({ "currentPassword": PASSWORD, "newPassword": "short" });
+    let extra = json!({ "tenantId": 1, "title": "Laundry", "amount": 50_000 });
+    let tenant =
+        json!({ "email": "dewi@kost.test", "name": "Dewi", "startDate": "2026-11-24", "roomCode": "D1" });
+    let none = Value::Null;
+    vec![
+        ("POST /api/login", login, OPEN),
+        ("POST /api/token/refresh", token.clone(), [401; 5]),
+        ("POST /api/logout", token, OPEN),
+        ("POST /api/password", password, [401, 422, 422, 422, 422]),
+        ("GET /api/total-bills", none.clone(), TENANTS),
+        ("GET /api/bills", none.clone(), TENANTS),
+        ("POST /api/bills/{id}/pay", json!({ "payment": "bca" }), [401, 401, 404, 200, 403]),
+        ("GET /api/payment/{invoice}", none.clone(), OWNER),
+        ("GET /api/payments/{invoice}", none.clone(), OWNER),
+        ("GET /api/payment/{invoice}/events", none.clone(), OWNER),
+        ("GET /api/payments/{invoice}/events", none.clone(), OWNER),
+        ("POST /api/payment/{invoice}/cancel", none.clone(), [401, 202, 404, 202, 202]),
+        ("POST /api/payments/{invoice}/cancel", none.clone(), [401, 202, 404, 202, 202]),
+        ("GET /api/payment-methods", none.clone(), OPEN),
+        ("GET /logos/{file}", none.clone(), OPEN),
+        ("GET /api/admin/count-bills", none.clone(), ADMIN),
+        ("GET /api/admin/bills", none.clone(), ADMIN),
+        ("POST /api/admin/bills", extra, ADMIN_MAKES),
+        ("POST /api/admin/bills/{id}/mark-paid", json!({ "note": "cash" }), ADMIN),
+        ("DELETE /api/admin/bills/{id}", json!({ "reason": "a mistake" }), [401, 403, 403, 403, 409]),
+        ("GET /api/admin/rooms", none.clone(), ADMIN),
+        ("POST /api/admin/rooms", json!({ "code": "D1" }), ADMIN_MAKES),
+        ("PATCH /api/admin/rooms/{id}", json!({ "price": 900_000 }), ADMIN),
+        ("DELETE /api/admin/rooms/{id}", none.clone(), [401, 403, 403, 403, 409]),
+        ("GET /api/admin/tenants", none.clone(), ADMIN),
+        ("POST /api/admin/tenants", tenant, ADMIN_MAKES),
+        ("PATCH /api/admin/tenants/{id}", json!({ "phone": "0812" }), ADMIN),
+        ("PATCH /api/admin/payment-methods/{id}", json!({ "place": 9 }), ADMIN),
+        ("GET /api/admin/audit", none.clone(), ADMIN),
+        ("POST /api/midtrans-notification", json!({}), [400; 5]),
+        ("GET /livez", none.clone(), OPEN),
+        ("GET /readyz", none.clone(), OPEN),
+        ("GET /metrics", none.clone(), OPEN),
+        ("GET /docs", none.clone(), [303; 5]),
+        ("GET /openapi.json", none.clone(), OPEN),
+        ("GET /problems/{slug}", none.clone(), OPEN),
+        // Last, for afterwards the tenant is gone.
+        ("DELETE /api/admin/tenants/{id}", none, ADMIN),
+    ]
+}
+
+/// The first column of the README's table of endpoints.
+fn documented() -> BTreeSet<&'static str> {
+    let cell = |line: &'static str| line.strip_prefix("| `")?.split_once('`').map(|(cell, _)| cell);
+    let is_route =
+        |cell: &&str| ["GET /", "POST /", "PATCH /", "DELETE /", "PUT /"].iter().any(|m| cell.starts_with(m));
+    include_str!("../../README.md").lines().filter_map(cell).filter(is_route).collect()
+}
+
+struct House {
+    budi: Tenant,
+    siti: Tenant,
+    sari: String,
+    invoice: String,
+}
+
+impl House {
+    fn path(&self, template: &str) -> String {
+        let id = self.budi.bill.0.to_string();
+        template
+            .replace("{id}", &id)
+            .replace("{invoice}", &self.invoice)
+            .replace("{file}", "bca.svg")
+            .replace("{slug}", "not-found")
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "who asks whom, what, and with which words")]
+    async fn ask(&self, kost: &Kost, role: &str, (method, path): (Method, &str), body: &Value) -> StatusCode {
+        let request = match role {
+            "nobody" => kost.request(method, path),
+            "wrong key" => {
+                kost.request_of(&self.budi.email, method, path).header("x-api-key", "another key altogether")
+            }
+            "other tenant" => kost.request_of(&self.siti.email, method, path).header("x-api-key", API_KEY),
+            "tenant" => kost.request_of(&self.budi.email, method, path).header("x-api-key", API_KEY),
+            _ => kost.request_of(&self.sari, method, path).header("x-api-key", API_KEY),
+        };
+        let request = if body.is_null() { request } else { request.json(body) };
+        // A stream of events has no end to wait for; its head says enough. What all others say is searched for secrets.
+        if path.ends_with("/events") {
+            request.send().await.unwrap().status()
+        } else {
+            kost.send(request).await.status
+        }
+    }
+}
+
+async fn every_route_answers_every_role_as_the_table_says(kost: Kost) {
+    let (budi, invoice) = kost.paying("Budi", "bca").await;
+    let (siti, sari) = (kost.tenant("Siti").await, kost.admin("Sari").await);
+    let house = House { budi, siti, sari, invoice: invoice.as_str().to_owned() };
+    // Nothing moves while everybody asks, so that what one role did does not change what the next is answered.
+    let pause = kost.hold_jobs().await;
+    let table = table();
+    let rows: BTreeSet<&str> = table.iter().map(|(route, ..)| *route).collect();
+    assert_eq!(
+        rows,
+        documented(),
+        "left: the table of this story; right: the README. A new route needs a row in both"
+    );
+
+    let mut wrong = Vec::new();
+    for (route, body, expected) in &table {
+        let (method, template) = route.split_once(' ').unwrap();
+        let path = house.path(template);
+        for (role, expected) in ROLES.iter().zip(expected) {
+            let method = method.parse::<Method>().unwrap();
+            let status = house.ask(&kost, role, (method, &path), body).await;
+            if status.as_u16() != *expected {
+                wrong.push(format!("{route} as {role}: {status}, not {expected}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // The documents and the files behind them are searched for secrets too.
+    for file in
+        ["/docs/", "/docs/swagger-initializer.js", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css"]
+    {
+        assert_eq!(kost.send(kost.request(Method::GET, file)).await.status, StatusCode::OK, "{file}");
+    }
+    drop(pause);
+    kost.close().await;
+}
