@@ -14,6 +14,7 @@ mod books;
 mod crowd;
 mod embedded;
 mod front_end;
+mod keys;
 mod killed;
 mod kost;
 mod missed;
