@@ -7,7 +7,7 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use store::bills::NewBill;
 use store::people::NewPerson;
-use store::{Db, bills, methods, people, rooms};
+use store::{Db, bills, people, rooms};
 
 use crate::http::Passwords;
 
@@ -57,7 +57,6 @@ pub fn simulator_keys(secret: &Secret) -> (Secret, Secret) {
 /// # Errors
 /// When the database does.
 pub async fn seed(db: &Db, clock: &Clock, secret: &Secret) -> anyhow::Result<Option<BillId>> {
-    methods::offer_all(db).await?;
     if people::count(db).await? == 0 {
         build(db, clock, secret).await.context("the demo house could not be built")?;
     }
