@@ -160,7 +160,7 @@ impl fmt::Debug for Midtrans {
     }
 }
 
-fn base_url(text: &str) -> Result<Url, SetupError> {
+pub(crate) fn base_url(text: &str) -> Result<Url, SetupError> {
     let url = Url::parse(text).map_err(|_| SetupError::BaseUrl("is not a URL"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(SetupError::BaseUrl("is neither http nor https"));
@@ -175,7 +175,7 @@ fn base_url(text: &str) -> Result<Url, SetupError> {
 }
 
 /// The key is the user, the password is empty (contract §1).
-fn authorization(key: &Secret) -> Result<HeaderValue, SetupError> {
+pub(crate) fn authorization(key: &Secret) -> Result<HeaderValue, SetupError> {
     if key.is_empty() || !key.expose().bytes().all(|b| b.is_ascii_graphic() && b != b':') {
         return Err(SetupError::ServerKey("is empty, or has blanks, a colon or letters that no key has"));
     }
@@ -195,7 +195,7 @@ fn failure(error: reqwest::Error) -> CallError {
     }
 }
 
-async fn answer(mut response: Response) -> Result<Answer, CallError> {
+pub(crate) async fn answer(mut response: Response) -> Result<Answer, CallError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(failure)? {
         if body.len() + chunk.len() > ANSWER_BYTES_MAX {

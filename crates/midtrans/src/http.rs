@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::ClientBuilder;
 use reqwest::redirect::Policy;
 
 use crate::SetupError;
@@ -18,19 +19,26 @@ const IDLE_S_MAX: u64 = 50;
 /// # Errors
 /// When no TLS provider is installed in this process, or the system's roots cannot be read.
 pub fn http_client(connect_timeout: Duration, timeout: Duration) -> Result<reqwest::Client, SetupError> {
+    built(builder(connect_timeout, timeout)?)
+}
+
+/// The same, for whoever has a wish besides.
+pub(crate) fn builder(connect_timeout: Duration, timeout: Duration) -> Result<ClientBuilder, SetupError> {
     // reqwest would panic.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         return Err(SetupError::Client("no TLS provider is installed".to_owned()));
     }
-    reqwest::Client::builder()
+    Ok(reqwest::Client::builder()
         .connect_timeout(connect_timeout)
         .timeout(timeout)
         .redirect(Policy::none())
         .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
         .pool_idle_timeout(Duration::from_secs(IDLE_S_MAX))
-        .user_agent(concat!("kasir/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| SetupError::Client(story(&error)))
+        .user_agent(concat!("kasir/", env!("CARGO_PKG_VERSION"))))
+}
+
+pub(crate) fn built(builder: ClientBuilder) -> Result<reqwest::Client, SetupError> {
+    builder.build().map_err(|error| SetupError::Client(story(&error)))
 }
 
 /// An error and its causes in one line; reqwest's own text is only the first of them.

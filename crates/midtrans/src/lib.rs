@@ -10,6 +10,7 @@ mod fields;
 mod http;
 mod instruction;
 pub mod notification;
+pub mod probe;
 mod report;
 
 pub use call_error::{CallError, SetupError};
