@@ -15,7 +15,7 @@ mod work;
 mod workforce;
 
 pub use outcome::Outcome;
-pub use queue::{Queue, QueueError, RedisSettings};
+pub use queue::{Queue, QueueError, RedisSettings, ping};
 pub use runner::{Limits, Performer};
 pub use work::{
     CancelPayment, GenerateBills, Job, ProcessNotification, Reason, SubmitCharge, Sweep, SyncPayment,

@@ -75,6 +75,14 @@ impl Queue {
     }
 }
 
+/// Asks Redis for a sign of life, without any queue.
+///
+/// # Errors
+/// When there is none, or the URL cannot be read.
+pub async fn ping(redis: &RedisSettings) -> Result<(), QueueError> {
+    Ok(RedisLane::new(&redis.url, &redis.namespace)?.ping().await?)
+}
+
 async fn push_wakes(lanes: Arc<Lanes>, mut waiting: mpsc::Receiver<Vec<JobId>>) {
     while let Some(mut ids) = waiting.recv().await {
         // What gathered meanwhile goes along.

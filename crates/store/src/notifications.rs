@@ -119,6 +119,18 @@ pub async fn find(db: &Db, id: NotificationId) -> Result<Option<Notification>, S
     Ok(row.map(Notification::from))
 }
 
+/// The notification with this body, named as [`NewNotification::body_hash`] names it.
+///
+/// # Errors
+/// When the database does.
+pub async fn find_by_body(db: &Db, body_hash: &str) -> Result<Option<Notification>, StoreError> {
+    const SQL: &str = "
+        SELECT id, kind, order_id, verified, received_at, seen, payment_id, processed_at, outcome
+        FROM notifications WHERE body_hash = $1";
+    let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(body_hash).fetch_optional(pool).await?);
+    Ok(row.map(Notification::from))
+}
+
 /// The newest notifications, newest first, at most `limit`.
 ///
 /// # Errors

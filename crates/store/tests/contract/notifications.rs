@@ -39,6 +39,8 @@ async fn a_notification_is_kept_with_the_job_that_deals_with_it(db: Db) {
     assert_eq!((kept.payment_id, kept.processed_at, kept.outcome.as_ref()), (None, None, None));
     assert_eq!(notifications::find(&db, kept.id).await.unwrap(), Some(kept.clone()));
     assert_eq!(notifications::find(&db, NotificationId(404)).await.unwrap(), None);
+    assert_eq!(notifications::find_by_body(&db, &notice("{}").body_hash).await.unwrap(), Some(kept.clone()));
+    assert_eq!(notifications::find_by_body(&db, &notice("{ }").body_hash).await.unwrap(), None);
 
     assert_eq!(jobs::find(&db, queued).await.unwrap().unwrap().kind, "process_notification");
     assert_eq!(number(&db, "SELECT notification_id FROM jobs").await, kept.id.0);
