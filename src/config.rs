@@ -32,6 +32,8 @@ pub struct Config {
     pub redis: Option<RedisSettings>,
     /// Where to listen.
     pub addr: SocketAddr,
+    /// Where the gateway finds us, without a slash at the end; `None`: nobody said.
+    pub public_url: Option<String>,
     /// The gateway; `None`: the built-in simulator plays it.
     pub gateway: Option<Gateway>,
     /// Keys that may have signed a notification, the server key apart.
@@ -95,6 +97,7 @@ impl Config {
             redis: redis(env, &mut mistakes),
             addr: address(env, "KASIR_ADDR", "127.0.0.1:8080", &mut mistakes),
             simulator_addr: address(env, "KASIR_SIMULATOR_ADDR", "127.0.0.1:9090", &mut mistakes),
+            public_url: public_url(env, &mut mistakes),
             gateway: gateway(env, &mut mistakes),
             notification_keys: secrets(env, "MIDTRANS_NOTIFICATION_KEYS"),
             api_keys: api_keys(env, &mut mistakes),
@@ -147,6 +150,14 @@ fn address(
         mistakes.push(format!("{name} is {text:?}; it should look like 127.0.0.1:8080"));
         SocketAddr::from(([127, 0, 0, 1], 0))
     })
+}
+
+fn public_url(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> Option<String> {
+    let url = env("KASIR_PUBLIC_URL")?;
+    if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
+        mistakes.push("KASIR_PUBLIC_URL begins neither with https:// nor with http://".to_owned());
+    }
+    Some(url.trim_end_matches('/').to_owned())
 }
 
 fn gateway(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> Option<Gateway> {
@@ -251,9 +262,10 @@ mod tests {
             ("API_KEYS", "web=short,nonsense"),
             ("MIDTRANS_CLIENT_KEY", "SB-Mid-client-x"),
             ("KASIR_SECRET", "short"),
+            ("KASIR_PUBLIC_URL", "kost.example"),
         ];
         let Mistakes(mistakes) = load(&env, "[limits]\nbody_kilobytes = 3\n").unwrap_err();
-        assert_eq!(mistakes.len(), 8, "{mistakes:#?}");
+        assert_eq!(mistakes.len(), 9, "{mistakes:#?}");
     }
 
     #[test]

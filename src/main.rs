@@ -1,5 +1,6 @@
 //! The composition root: the command line, and which roles this process plays.
 
+mod doctor;
 mod keys;
 mod welcome;
 
@@ -33,6 +34,7 @@ Environment (wins over kasir.toml, which wins over the defaults):
   DATABASE_URL                sqlite://FILE or postgres://USER@HOST/NAME [sqlite://kasir.db]
   REDIS_URL                   redis://HOST/ ; absent: jobs travel inside the process
   KASIR_REDIS_NAMESPACE       what our keys in Redis begin with [kasir]
+  KASIR_PUBLIC_URL            https://YOUR-HOST, where the gateway finds us; `kasir doctor` checks it
   KASIR_ADDR                  where to listen [127.0.0.1:8080]
   MIDTRANS_SERVER_KEY         absent: the built-in simulator plays the gateway
   MIDTRANS_CLIENT_KEY         kept on the server
@@ -64,6 +66,8 @@ enum Command {
     /// People who run the house.
     #[command(subcommand)]
     Admin(keys::AdminCommand),
+    /// Check the way of the money, from the keys to the notification URL, and say what to do about what is wrong.
+    Doctor(doctor::Options),
     /// Build the demo house in an empty database that was migrated, and print its log-ins.
     Seed,
     /// Print the OpenAPI document of the service.
@@ -73,7 +77,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(Cli::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // What went wrong and why; where in the code is nothing to a person who starts a program.
             eprintln!("kasir: {error:#}");
@@ -82,28 +86,31 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<()> {
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if matches!(cli.command, Some(Command::Openapi)) {
         // It is the same whatever is configured.
         println!("{}", kasir::http::openapi());
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     telemetry::start();
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         bail!("the TLS provider could not be installed");
     }
-    let config = Config::load()?;
+    let config = Config::load();
     let clock = Clock::system();
     match cli.command {
-        None | Some(Command::Serve | Command::Openapi) => serve(config, clock).await,
-        Some(Command::Api) => play(config, clock, Roles::API).await,
-        Some(Command::Worker) => play(config, clock, Roles::WORKER).await,
-        Some(Command::Scheduler) => play(config, clock, Roles::SCHEDULER).await,
-        Some(Command::Migrate) => migrate(&config).await,
-        Some(Command::Seed) => seed(&config, &clock).await,
-        Some(Command::ApiKey(command)) => keys::api_key(&config, &clock, command).await,
-        Some(Command::Admin(command)) => keys::admin(&config, &clock, command).await,
-    }
+        // Mistakes of the configuration are findings among others.
+        Some(Command::Doctor(options)) => return doctor::run(&options, config, clock).await,
+        None | Some(Command::Serve | Command::Openapi) => serve(config?, clock).await,
+        Some(Command::Api) => play(config?, clock, Roles::API).await,
+        Some(Command::Worker) => play(config?, clock, Roles::WORKER).await,
+        Some(Command::Scheduler) => play(config?, clock, Roles::SCHEDULER).await,
+        Some(Command::Migrate) => migrate(&config?).await,
+        Some(Command::Seed) => seed(&config?, &clock).await,
+        Some(Command::ApiKey(command)) => keys::api_key(&config?, &clock, command).await,
+        Some(Command::Admin(command)) => keys::admin(&config?, &clock, command).await,
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Everything in one process; what is not configured is built in.

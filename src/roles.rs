@@ -1,7 +1,7 @@
 //! The roles that a process can play, put together from the parts of the house. Only here do HTTP and workers meet.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,8 +80,7 @@ pub fn installation_secret(config: &Config, clock: &Clock) -> anyhow::Result<Sec
     if let Some(secret) = &config.secret {
         return Ok(secret.clone());
     }
-    let database = config.sqlite_file().context("KASIR_SECRET is missing")?;
-    let path = database.with_extension("secret");
+    let path = secret_file(config).context("KASIR_SECRET is missing")?;
     match path.try_exists() {
         Ok(false) => {
             let text = hex::encode(clock.random::<32>());
@@ -94,6 +93,12 @@ pub fn installation_secret(config: &Config, clock: &Clock) -> anyhow::Result<Sec
         }
         Ok(true) | Err(_) => read_private(&path),
     }
+}
+
+/// Where the secret of this installation is kept when it is not configured.
+#[must_use]
+pub fn secret_file(config: &Config) -> Option<PathBuf> {
+    config.sqlite_file().map(|database| database.with_extension("secret"))
 }
 
 fn read_private(path: &Path) -> anyhow::Result<Secret> {

@@ -44,6 +44,7 @@ use tower_http::trace::TraceLayer;
 
 use auth::{Admin, Caller, FrontEnd, Remote, Tenant};
 use body::{Body, Named};
+pub use notification::name_of_body;
 pub use passwords::{HashingFailed, Passwords};
 pub use patience::Patience;
 pub use problem::Problem;

@@ -60,7 +60,7 @@ pub(super) async fn receive(
         tracing::warn!(order_id, "a notification with a wrong signature was refused");
         return Err(Problem::WrongSignature);
     }
-    let body_hash = hex::encode(Sha256::digest(&body));
+    let body_hash = name_of_body(&body);
     let new = NewNotification { body_hash, body: text, kind, order_id, verified };
     let job = |notification_id| ProcessNotification { notification_id }.new_job(app.clock.now());
     let queued = notifications::record(&app.db, &new, job, app.clock.now()).await.map_err(|error| {
@@ -70,6 +70,12 @@ pub(super) async fn receive(
     })?;
     app.queue.wake(queued.into_iter().collect());
     Ok((StatusCode::CREATED, Json(json!({ "status": "stored" }))))
+}
+
+/// What the inbox calls a body.
+#[must_use]
+pub fn name_of_body(body: &[u8]) -> String {
+    hex::encode(Sha256::digest(body))
 }
 
 fn is_order_id(id: &str) -> bool {

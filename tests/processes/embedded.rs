@@ -17,7 +17,7 @@ const PROMISED: Duration = s(2);
 /// An embedded Kasir in a directory of its own.
 pub(crate) struct Embedded {
     dir: tempfile::TempDir,
-    environment: [(&'static str, String); 3],
+    pub(crate) environment: [(&'static str, String); 3],
 }
 
 /// What a newcomer reads.
@@ -121,7 +121,7 @@ impl Embedded {
         Self { dir: tempfile::tempdir().unwrap(), environment }
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 

@@ -120,8 +120,16 @@ impl Kost {
     }
 
     fn start(&self, role: &str, port: u16) -> Kasir {
+        let environment = self.environment(port);
+        let number = self.started.fetch_add(1, Ordering::SeqCst);
+        let name = format!("{number}-{role}");
+        Start { role: Some(role), environment: &environment, dir: self.dir.path(), name: &name }.start()
+    }
+
+    /// What every process of this house has in its environment.
+    pub(crate) fn environment(&self, port: u16) -> [(&'static str, String); 10] {
         let Keys { server, client, api, secret, .. } = &self.keys;
-        let environment = [
+        [
             ("DATABASE_URL", self.database_url.clone()),
             ("REDIS_URL", self.redis.url()),
             ("KASIR_ADDR", format!("127.0.0.1:{port}")),
@@ -135,10 +143,12 @@ impl Kost {
                 "RUST_LOG",
                 "info,kasir=debug,queue=debug,workers=debug,midtrans=debug,tower_http=debug".to_owned(),
             ),
-        ];
-        let number = self.started.fetch_add(1, Ordering::SeqCst);
-        let name = format!("{number}-{role}");
-        Start { role: Some(role), environment: &environment, dir: self.dir.path(), name: &name }.start()
+        ]
+    }
+
+    /// What nobody may ever read.
+    pub(crate) fn secrets(&self) -> [&str; 7] {
+        self.keys.all()
     }
 }
 

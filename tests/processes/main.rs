@@ -12,6 +12,7 @@
 
 mod books;
 mod crowd;
+mod doctor;
 mod embedded;
 mod front_end;
 mod keys;
@@ -24,4 +25,5 @@ mod readme;
 mod redis_lost;
 mod servers;
 mod stopping;
+mod tls;
 mod waiting;
