@@ -31,8 +31,17 @@ pub(crate) struct Answer {
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) code: u16,
-    /// The transaction a charge has just made.
-    pub(crate) made: Option<String>,
+    /// What the call has just made.
+    pub(crate) made: Option<Made>,
+}
+
+/// What a call makes that lasts, even where its answer is lost.
+#[derive(Clone, Debug)]
+pub(crate) enum Made {
+    /// A transaction, by its id.
+    Transaction(String),
+    /// A hosted page, which nobody has paid on yet.
+    Page,
 }
 
 impl Outcome {
@@ -111,7 +120,7 @@ impl Letterhead<'_> {
         add_instruction(&mut body, t);
         self.add_way_to_pay(&mut body, t);
         let mut answer = Answer::of(code, body);
-        answer.outcome.made = Some(t.transaction_id.clone());
+        answer.outcome.made = Some(Made::Transaction(t.transaction_id.clone()));
         answer
     }
 
@@ -136,13 +145,7 @@ impl Letterhead<'_> {
 
     /// The body of a payment notification about how the transaction stands now.
     pub(crate) fn notification(&self, t: &Transaction) -> Value {
-        let code = match t.status {
-            Status::Pending => 201,
-            Status::Deny | Status::Expire | Status::Cancel => 202,
-            Status::Capture if t.is_challenged() => 201,
-            _ => 200,
-        };
-        Value::Object(self.full(t, code, "midtrans payment notification"))
+        Value::Object(self.full(t, t.notification_code(), "midtrans payment notification"))
     }
 
     /// The short answer of an action on a transaction.

@@ -20,13 +20,14 @@ use crate::gate::gate;
 use crate::instruction::{Instruction, uuid};
 use crate::page::qr_code;
 use crate::refund_api;
+use crate::snap_api;
 use crate::transaction::{Act, Destinations, Fraud, Status, Transaction};
 use crate::world::World;
 
 /// How many URLs a charge may name for its notifications.
 const DESTINATIONS_MAX: usize = 3;
 /// How long an authorised amount stays reserved.
-const AUTHORIZED_FOR: chrono::TimeDelta = chrono::TimeDelta::days(8);
+pub(crate) const AUTHORIZED_FOR: chrono::TimeDelta = chrono::TimeDelta::days(8);
 
 /// The routes of the Core API.
 pub(crate) fn routes(core: &Arc<Core>) -> Router<Arc<Core>> {
@@ -37,6 +38,7 @@ pub(crate) fn routes(core: &Arc<Core>) -> Router<Arc<Core>> {
         .route("/v2/{id}/refund", post(refund_api::refund))
         .route("/v2/{id}/refund/online/direct", post(refund_api::direct_refund))
         .route("/v2/{id}/{act}", post(act))
+        .merge(snap_api::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(core), gate));
     Router::new()
@@ -85,10 +87,15 @@ fn make(core: &Core, world: &World, charge: Charge, headers: &HeaderMap) -> Tran
         settled: None,
         refunds: Vec::new(),
         echo: charge.echo,
-        destinations: Destinations {
-            instead: urls(headers, "x-override-notification"),
-            besides: urls(headers, "x-append-notification"),
-        },
+        destinations: destinations(headers),
+    }
+}
+
+/// Where the notifications of a call go, by its own headers.
+pub(crate) fn destinations(headers: &HeaderMap) -> Destinations {
+    Destinations {
+        instead: urls(headers, "x-override-notification"),
+        besides: urls(headers, "x-append-notification"),
     }
 }
 

@@ -66,11 +66,17 @@ async fn act(
     };
     match done {
         Ok(transaction) => done_with(&headers, &json!(transaction.view())),
-        Err(refused @ Refused::Unknown) => problem(StatusCode::NOT_FOUND, &refused.to_string()),
-        Err(refused @ (Refused::Illegal | Refused::Amount)) => {
-            problem(StatusCode::CONFLICT, &refused.to_string())
-        }
+        Err(why) => refused(why),
     }
+}
+
+/// Why an act did nothing, for a script.
+pub(crate) fn refused(why: Refused) -> Response {
+    let status = match why {
+        Refused::Unknown => StatusCode::NOT_FOUND,
+        Refused::Illegal | Refused::Amount => StatusCode::CONFLICT,
+    };
+    problem(status, &why.to_string())
 }
 
 async fn faults(State(core): State<Arc<Core>>) -> Json<Faults> {
@@ -192,11 +198,11 @@ async fn set_notification_url(
 async fn calls(State(core): State<Arc<Core>>) -> Json<Value> {
     let state = core.state();
     let latest: Vec<_> = state.calls.latest(LISTED_MAX).cloned().collect();
-    Json(json!({ "charge_calls": state.charge_calls, "latest": latest }))
+    Json(json!({ "charge_calls": state.charge_calls, "page_calls": state.page_calls, "latest": latest }))
 }
 
 /// A browser goes back to where it came from; a script gets JSON.
-fn done_with(headers: &HeaderMap, body: &Value) -> Response {
+pub(crate) fn done_with(headers: &HeaderMap, body: &Value) -> Response {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     if text(header::ACCEPT).is_some_and(|accept| accept.contains("text/html")) {
         return Redirect::to(text(header::REFERER).unwrap_or("/")).into_response();
@@ -204,6 +210,6 @@ fn done_with(headers: &HeaderMap, body: &Value) -> Response {
     Json(body).into_response()
 }
 
-fn problem(status: StatusCode, message: &str) -> Response {
+pub(crate) fn problem(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "message": message }))).into_response()
 }

@@ -17,6 +17,7 @@ use crate::outbox::{Outbox, Parcel};
 use crate::records::{Call, Log, SentNotification};
 use crate::refund::{NoRefund, RefundRequest};
 use crate::sender;
+use crate::snap::Pages;
 use crate::transaction::{Act, Transaction};
 use crate::world::World;
 
@@ -45,11 +46,13 @@ pub(crate) struct Core {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) world: World,
+    pub(crate) pages: Pages,
     pub(crate) outbox: Outbox,
     pub(crate) faults: Faults,
     pub(crate) keys: Keys,
     pub(crate) calls: Log<Call>,
     pub(crate) charge_calls: u64,
+    pub(crate) page_calls: u64,
     pub(crate) sent: Log<SentNotification>,
     /// Notifications lost by the `drop_all` fault.
     pub(crate) dropped: u64,

@@ -40,7 +40,7 @@ impl Default for NotificationFaults {
 pub struct ApiFaults {
     /// Calls that fail before they are worked on.
     pub fail_next: Option<FailNext>,
-    /// Charges that are carried out, but whose answer never arrives.
+    /// Charges, and hosted pages, that are made, but whose answer never arrives.
     pub lose_charge_answer: Option<LoseAnswer>,
     /// Milliseconds before each call is worked on; a caller who leaves earlier does not stop it.
     pub latency_ms: u64,
@@ -103,11 +103,11 @@ pub enum Calls {
     /// Every call.
     #[default]
     All,
-    /// `POST /v2/charge`
+    /// `POST /v2/charge` and `POST /snap/v1/transactions`
     Charge,
     /// `GET /v2/{id}/status`
     Status,
-    /// Cancel, expire, approve, deny, capture, refund.
+    /// Cancel, expire, approve, deny, capture, refund; closing a hosted page.
     Action,
 }
 

@@ -12,13 +12,15 @@ use crate::answers::wib;
 use crate::core::Core;
 use crate::faults::Faults;
 use crate::qr;
+use crate::snap_page;
 use crate::transaction::{Act, Transaction};
 
 /// As many transactions as the page shows at once.
 const SHOWN_MAX: usize = 50;
 /// The buttons, with their words for people.
-const BUTTONS: [(&str, &str); 6] = [
+const BUTTONS: [(&str, &str); 7] = [
     ("pay", "Pay"),
+    ("prove", "Prove by OTP"),
     ("expire", "Expire"),
     ("deny", "Deny"),
     ("cancel", "Cancel"),
@@ -58,6 +60,7 @@ pub(crate) async fn list(State(core): State<Arc<Core>>, Query(query): Query<List
             }
             @if found.is_empty() { p { "There is no transaction to show." } }
             @for transaction in found { (card(transaction)) }
+            (snap_page::links(&state, core.clock().now()))
             (notifications(state.sent.latest(8)))
             (switches(&state.faults))
         },
@@ -99,7 +102,7 @@ pub(crate) async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css")], include_str!("style.css")).into_response()
 }
 
-fn layout(title: &str, main: &Markup) -> Html<String> {
+pub(crate) fn layout(title: &str, main: &Markup) -> Html<String> {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -238,7 +241,7 @@ fn choice(name: &str, words: &str, chosen: &str, values: &[&str]) -> Markup {
 }
 
 /// `Rp1.250.000`
-fn rupiah(amount: i64) -> String {
+pub(crate) fn rupiah(amount: i64) -> String {
     let digits = amount.to_string();
     let mut text = String::from("Rp");
     for (at, digit) in digits.chars().enumerate() {

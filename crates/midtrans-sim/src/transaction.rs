@@ -61,6 +61,11 @@ impl Status {
     pub(crate) fn frees_the_order_id(self) -> bool {
         matches!(self, Self::Cancel | Self::Expire)
     }
+
+    /// True where a hosted page takes another try: a refused card is no end there (contract, section 2).
+    pub(crate) fn lets_a_page_try_again(self) -> bool {
+        self.frees_the_order_id() || matches!(self, Self::Deny | Self::Failure)
+    }
 }
 
 impl fmt::Display for Status {
@@ -93,6 +98,8 @@ impl Fraud {
 pub(crate) enum Act {
     /// The payer pays (a card is captured first, settled the second time).
     Settle,
+    /// The payer proves at the bank's page who they are (3DS), and the card does what it is known for.
+    Prove,
     /// The merchant takes an authorised amount.
     Capture,
     /// The fraud detection wants a person to look at a card payment.
@@ -116,6 +123,7 @@ impl Act {
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "settle" | "pay" => Self::Settle,
+            "prove" => Self::Prove,
             "capture" => Self::Capture,
             "challenge" => Self::Challenge,
             "approve" => Self::Approve,
@@ -183,6 +191,10 @@ impl Transaction {
             Authorize, Cancel, Capture, Chargeback, Deny, Expire, PartialRefund, Pending, Settlement,
         };
         let card = self.instruction.is_card();
+        if let (Pending, Act::Prove, Instruction::CreditCard(card)) = (self.status, act, &self.instruction) {
+            let (status, fraud) = card.outcome_when_proved();
+            return Some((status, Some(fraud)));
+        }
         let challenged = self.fraud == Some(Fraud::Challenge);
         Some(match (self.status, act) {
             (Pending, Act::Settle | Act::Capture) if card => (Capture, self.fraud),
@@ -205,6 +217,16 @@ impl Transaction {
     /// What was given back so far, in whole rupiah.
     pub(crate) fn refunded(&self) -> i64 {
         self.refunds.iter().map(|refund| refund.amount).sum()
+    }
+
+    /// `status_code` of a notification about how it stands (contract, section 7).
+    pub(crate) fn notification_code(&self) -> u16 {
+        match self.status {
+            Status::Pending => 201,
+            Status::Deny | Status::Expire | Status::Cancel => 202,
+            Status::Capture if self.is_challenged() => 201,
+            _ => 200,
+        }
     }
 
     /// True for a card payment that waits for a person's verdict.

@@ -164,8 +164,9 @@ mod tests {
     use crate::instruction::Instruction;
     use crate::transaction::{Destinations, Fraud};
 
-    const ACTS: [Act; 10] = [
+    const ACTS: [Act; 11] = [
         Act::Settle,
+        Act::Prove,
         Act::Capture,
         Act::Challenge,
         Act::Approve,

@@ -10,4 +10,5 @@ mod kit;
 mod notifications;
 mod pages;
 mod refunds;
+mod snap;
 mod state_file;
