@@ -130,7 +130,7 @@ impl Letterhead<'_> {
         let code = match t.status {
             Status::Pending if shouts => 200,
             Status::Pending => 201,
-            Status::Deny => 202,
+            Status::Deny | Status::Failure => 202,
             Status::Expire => 407,
             Status::Capture if t.is_challenged() => 201,
             _ => 200,

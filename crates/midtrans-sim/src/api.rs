@@ -17,7 +17,7 @@ use crate::card;
 use crate::charge::{self, Charge, NoCharge};
 use crate::core::{Core, Refused};
 use crate::gate::gate;
-use crate::instruction::{Instruction, uuid};
+use crate::instruction::{Instruction, snap_api_id, uuid};
 use crate::page::qr_code;
 use crate::refund_api;
 use crate::snap_api;
@@ -76,7 +76,11 @@ fn make(core: &Core, world: &World, charge: Charge, headers: &HeaderMap) -> Tran
         _ => (Status::Pending, Fraud::Accept),
     };
     Transaction {
-        transaction_id: uuid(core.clock()),
+        transaction_id: if instruction.is_of_snap_api() {
+            snap_api_id(core.clock())
+        } else {
+            uuid(core.clock())
+        },
         order_id: charge.order_id,
         amount: charge.amount,
         status,
@@ -109,12 +113,18 @@ fn urls(headers: &HeaderMap, name: &str) -> Vec<String> {
         .collect()
 }
 
-async fn status(State(core): State<Arc<Core>>, uri: OriginalUri, Path(id): Path<String>) -> Response {
+async fn status(
+    State(core): State<Arc<Core>>,
+    uri: OriginalUri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     if !is_one_segment(&id) {
         return no_route(&core, &uri);
     }
+    let of_snap_api = headers.get("transaction-source").is_some_and(|source| source == "SNAP_API");
     let state = core.fresh();
-    match state.world.find(&id) {
+    match state.world.find_to_tell(&id, of_snap_api) {
         Some(at) => core.letterhead().status(state.world.get(at)).into_response(),
         None => unknown(&core).into_response(),
     }
@@ -164,9 +174,20 @@ async fn capture(State(core): State<Arc<Core>>, body: Bytes) -> Answer {
             &uuid(core.clock()),
         );
     }
+    if state.faults.api.deny_captures {
+        return capture_denied(&core, state.world.get(at));
+    }
     state.world.capture_less(at, amount);
     let done = core.act_at(&mut state, at, Act::Capture);
     answer_act(&core, done, 200, "Success, Credit Card capture transaction is successful")
+}
+
+/// The answer speaks of a denial, and the amount stays reserved all the same (contract, section 4).
+fn capture_denied(core: &Core, transaction: &Transaction) -> Answer {
+    let message = "Deny by Bank [MANDIRI] with code [01] and message [Refer to card issuer]";
+    let mut answer = core.letterhead().action(transaction, 202, message);
+    answer.body["transaction_status"] = json!("deny");
+    answer
 }
 
 fn answer_act(core: &Core, done: Result<Transaction, Refused>, code: u16, message: &str) -> Answer {

@@ -52,6 +52,8 @@ pub struct ApiFaults {
     pub server_errors_over_http_200: bool,
     /// A refund key used twice is refused with 406 instead of answered as the first time.
     pub refuse_repeated_refund_key: bool,
+    /// A capture is denied by the bank: 202, the transaction stays authorised.
+    pub deny_captures: bool,
     /// A direct refund is denied by the bank: 202, the transaction stays settled.
     pub deny_direct_refunds: bool,
 }

@@ -118,6 +118,11 @@ impl Instruction {
         matches!(self, Self::CreditCard(_))
     }
 
+    /// DANA is answered by another of the gateway's systems, which knows transaction ids only (contract, section 3).
+    pub(crate) fn is_of_snap_api(&self) -> bool {
+        matches!(self, Self::Dana)
+    }
+
     /// Only these three take a settlement back within minutes (contract, section 6).
     pub(crate) fn can_be_reversed(&self) -> bool {
         matches!(
@@ -238,6 +243,17 @@ fn custom_number(bank: Bank, own: &str) -> String {
 pub(crate) fn digits(clock: &Clock, count: usize) -> String {
     let random: [u8; 32] = clock.random();
     random.iter().cycle().take(count).map(|byte| char::from(b'0' + byte % 10)).collect()
+}
+
+/// `A120240830074017NP16XMU4JTID`: the id of a transaction that the other system answers for. Its time is UTC.
+pub(crate) fn snap_api_id(clock: &Clock) -> String {
+    const LETTERS: [char; 36] = [
+        'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q', 'R', 'S', 'T',
+        'U', 'V', 'W', 'X', 'Y', 'Z', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
+    ];
+    let random: [u8; 10] = clock.random();
+    let drawn: String = random.iter().map(|byte| LETTERS[usize::from(*byte) % LETTERS.len()]).collect();
+    format!("A1{}{drawn}ID", clock.now().format("%Y%m%d%H%M%S"))
 }
 
 /// A random identifier of the form the gateway uses.

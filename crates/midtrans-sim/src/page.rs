@@ -18,14 +18,19 @@ use crate::transaction::{Act, Transaction};
 /// As many transactions as the page shows at once.
 const SHOWN_MAX: usize = 50;
 /// The buttons, with their words for people.
-const BUTTONS: [(&str, &str); 7] = [
+const BUTTONS: [(&str, &str); 12] = [
     ("pay", "Pay"),
     ("prove", "Prove by OTP"),
     ("expire", "Expire"),
     ("deny", "Deny"),
+    ("fail", "Fail"),
+    ("challenge", "Challenge"),
+    ("approve", "Approve"),
     ("cancel", "Cancel"),
     ("reverse", "Reverse"),
     ("refund", "Refund"),
+    ("partial_chargeback", "Charge back in part"),
+    ("chargeback", "Charge back"),
 ];
 
 #[derive(Deserialize)]

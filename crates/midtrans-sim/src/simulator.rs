@@ -190,6 +190,22 @@ impl Simulator {
         self.act(id, Act::Chargeback)
     }
 
+    /// The card's owner got some of the money back from the bank.
+    ///
+    /// # Errors
+    /// As `settle`.
+    pub async fn charge_back_partially(&self, id: &str) -> Result<TransactionView, Refused> {
+        self.act(id, Act::PartialChargeback)
+    }
+
+    /// It breaks down on the way to the bank: a pending transaction ends in `failure`.
+    ///
+    /// # Errors
+    /// As `settle`.
+    pub async fn fail(&self, id: &str) -> Result<TransactionView, Refused> {
+        self.act(id, Act::Fail)
+    }
+
     /// Somebody refunds at the dashboard: that many rupiah, or all that is left.
     ///
     /// # Errors

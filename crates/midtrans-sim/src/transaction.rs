@@ -36,6 +36,8 @@ pub enum Status {
     PartialRefund,
     /// Taken back by the card's bank.
     Chargeback,
+    /// Taken back by the card's bank in part.
+    PartialChargeback,
 }
 
 impl Status {
@@ -54,6 +56,7 @@ impl Status {
             Self::Refund => "refund",
             Self::PartialRefund => "partial_refund",
             Self::Chargeback => "chargeback",
+            Self::PartialChargeback => "partial_chargeback",
         }
     }
 
@@ -116,6 +119,10 @@ pub(crate) enum Act {
     Reverse,
     /// The card's owner got the money back from the bank.
     Chargeback,
+    /// The card's owner got some of the money back from the bank.
+    PartialChargeback,
+    /// It breaks down on the way to the bank.
+    Fail,
 }
 
 impl Act {
@@ -132,6 +139,8 @@ impl Act {
             "expire" => Self::Expire,
             "reverse" => Self::Reverse,
             "chargeback" => Self::Chargeback,
+            "partial_chargeback" => Self::PartialChargeback,
+            "fail" => Self::Fail,
             _ => return None,
         })
     }
@@ -188,7 +197,8 @@ impl Transaction {
     /// The whole life of a transaction; `None` is a move the gateway refuses with 412.
     pub(crate) fn on(&self, act: Act) -> Option<(Status, Option<Fraud>)> {
         use Status::{
-            Authorize, Cancel, Capture, Chargeback, Deny, Expire, PartialRefund, Pending, Settlement,
+            Authorize, Cancel, Capture, Chargeback, Deny, Expire, Failure, PartialChargeback, PartialRefund,
+            Pending, Settlement,
         };
         let card = self.instruction.is_card();
         if let (Pending, Act::Prove, Instruction::CreditCard(card)) = (self.status, act, &self.instruction) {
@@ -209,7 +219,13 @@ impl Transaction {
             (Pending | Authorize | Capture, Act::Cancel) => (Cancel, self.fraud),
             (Pending | Authorize, Act::Expire) => (Expire, self.fraud),
             (Settlement, Act::Reverse) if self.instruction.can_be_reversed() => (Deny, self.fraud),
-            (Settlement | PartialRefund, Act::Chargeback) if card => (Chargeback, self.fraud),
+            (Pending, Act::Fail) => (Failure, self.fraud),
+            (Settlement | PartialRefund | PartialChargeback, Act::Chargeback) if card => {
+                (Chargeback, self.fraud)
+            }
+            (Settlement | PartialRefund | PartialChargeback, Act::PartialChargeback) if card => {
+                (PartialChargeback, self.fraud)
+            }
             _ => return None,
         })
     }
@@ -223,7 +239,7 @@ impl Transaction {
     pub(crate) fn notification_code(&self) -> u16 {
         match self.status {
             Status::Pending => 201,
-            Status::Deny | Status::Expire | Status::Cancel => 202,
+            Status::Deny | Status::Expire | Status::Cancel | Status::Failure => 202,
             Status::Capture if self.is_challenged() => 201,
             _ => 200,
         }

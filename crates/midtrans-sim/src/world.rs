@@ -54,6 +54,15 @@ impl World {
         self.orders.get(id).and_then(|attempts| attempts.last()).or_else(|| self.ids.get(id)).copied()
     }
 
+    /// As `find`, for GET status: a transaction of the other system has no order id there, and is told only to those
+    /// who name that system.
+    pub(crate) fn find_to_tell(&self, id: &str, of_snap_api: bool) -> Option<usize> {
+        let is_ours = |at: &usize| !self.transactions[*at].instruction.is_of_snap_api();
+        let attempts = self.orders.get(id).map_or(&[][..], Vec::as_slice);
+        let by_order = attempts.iter().copied().rfind(is_ours);
+        by_order.or_else(|| self.ids.get(id).copied().filter(|at| of_snap_api || is_ours(at)))
+    }
+
     /// As `find`, and by the number the payer types in.
     pub(crate) fn find_as_payer(&self, id: &str) -> Option<usize> {
         self.find(id).or_else(|| self.numbers.get(id).copied())
@@ -164,7 +173,7 @@ mod tests {
     use crate::instruction::Instruction;
     use crate::transaction::{Destinations, Fraud};
 
-    const ACTS: [Act; 11] = [
+    const ACTS: [Act; 13] = [
         Act::Settle,
         Act::Prove,
         Act::Capture,
@@ -176,6 +185,8 @@ mod tests {
         Act::Expire,
         Act::Reverse,
         Act::Chargeback,
+        Act::PartialChargeback,
+        Act::Fail,
     ];
 
     fn gopay(number: usize, status: Status) -> Transaction {
@@ -197,7 +208,8 @@ mod tests {
 
     #[test]
     fn what_is_final_stays_as_it_is() {
-        for status in [Status::Deny, Status::Cancel, Status::Expire, Status::Failure, Status::Refund] {
+        use Status::{Cancel, Chargeback, Deny, Expire, Failure, Refund};
+        for status in [Deny, Cancel, Expire, Failure, Refund, Chargeback] {
             for act in ACTS {
                 assert_eq!(gopay(0, status).on(act), None, "{status} {act:?}");
             }
