@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clock::Clock;
+use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -76,7 +77,7 @@ pub enum Refused {
 impl Core {
     pub(crate) fn new(options: Options, base_url: String, state: State) -> reqwest::Result<Self> {
         Ok(Self {
-            client: sender::http_client()?,
+            client: sender::http_client(options.answer_within)?,
             runtime: Handle::current(),
             stop: CancellationToken::new(),
             unsent: watch::Sender::new(0),
@@ -168,7 +169,11 @@ impl Core {
 
     /// Sends the dashboard's test notification; false without a URL to send it to.
     pub(crate) fn send_test(self: &Arc<Self>) -> bool {
-        let body = self.letterhead().dashboard_test(&uuid(self.clock()), self.clock().now());
+        self.post_to_dashboard_url(self.letterhead().dashboard_test(&uuid(self.clock()), self.clock().now()))
+    }
+
+    /// Sends what belongs to no transaction; false without a URL to send it to.
+    pub(crate) fn post_to_dashboard_url(self: &Arc<Self>, body: Value) -> bool {
         let mut state = self.state();
         let Some(url) = state.notification_url.clone() else { return false };
         self.post(&mut state, Parcel { url, body, attempt: 1, copy: 0 });

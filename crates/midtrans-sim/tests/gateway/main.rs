@@ -10,5 +10,6 @@ mod kit;
 mod notifications;
 mod pages;
 mod refunds;
+mod retries;
 mod snap;
 mod state_file;
