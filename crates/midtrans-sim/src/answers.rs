@@ -103,7 +103,12 @@ pub(crate) fn money(rupiah: i64) -> String {
 
 /// `signature_key`: SHA-512 over four strings exactly as they stand in the same message.
 pub(crate) fn signature(order_id: &str, status_code: &str, gross_amount: &str, server_key: &str) -> String {
-    hex::encode(Sha512::digest(format!("{order_id}{status_code}{gross_amount}{server_key}")))
+    sha512(&format!("{order_id}{status_code}{gross_amount}{server_key}"))
+}
+
+/// The digest in lower-case hex, as every signature of the gateway is written.
+pub(crate) fn sha512(text: &str) -> String {
+    hex::encode(Sha512::digest(text))
 }
 
 /// The object inside, or an empty one.

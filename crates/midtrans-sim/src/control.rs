@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::core::{Core, Refused};
 use crate::faults::{Calls, FailNext, Failure, Faults, LoseAnswer, Loss};
+use crate::foreign::Foreign;
 use crate::page;
 use crate::transaction::{Act, TransactionView};
 
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> Router<Arc<Core>> {
         .route("/sim/notifications/release", post(release))
         .route("/sim/notifications/deliver-due", post(deliver_due))
         .route("/sim/notifications/test", post(send_test))
+        .route("/sim/notifications/foreign/{kind}", post(send_foreign))
         .route("/sim/notification-url", post(set_notification_url))
         .route("/sim/calls", get(calls))
 }
@@ -175,8 +177,23 @@ async fn deliver_due(State(core): State<Arc<Core>>, headers: HeaderMap) -> Respo
 }
 
 async fn send_test(State(core): State<Arc<Core>>, headers: HeaderMap) -> Response {
-    if core.send_test() {
-        done_with(&headers, &json!({ "sent": true }))
+    sent(core.send_test(), &headers)
+}
+
+async fn send_foreign(
+    State(core): State<Arc<Core>>,
+    Path(kind): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match Foreign::named(&kind) {
+        Some(kind) => sent(core.send_foreign(kind), &headers),
+        None => problem(StatusCode::NOT_FOUND, "there is no such message"),
+    }
+}
+
+fn sent(sent: bool, headers: &HeaderMap) -> Response {
+    if sent {
+        done_with(headers, &json!({ "sent": true }))
     } else {
         problem(StatusCode::CONFLICT, "there is no notification URL to send it to")
     }

@@ -7,6 +7,7 @@ mod charge;
 mod control;
 mod core;
 mod faults;
+mod foreign;
 mod gate;
 mod idempotency;
 mod instruction;
@@ -30,6 +31,7 @@ mod world;
 
 pub use crate::core::Refused;
 pub use crate::faults::{ApiFaults, Calls, FailNext, Failure, Faults, LoseAnswer, Loss, NotificationFaults};
+pub use crate::foreign::Foreign;
 pub use crate::options::{Options, RETRY_INTERVALS};
 pub use crate::records::{Call, SentNotification};
 pub use crate::simulator::{Simulator, StartError, Undelivered};

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::answers::wib;
 use crate::core::Core;
 use crate::faults::Faults;
+use crate::foreign::Foreign;
 use crate::qr;
 use crate::snap_page;
 use crate::transaction::{Act, Transaction};
@@ -181,6 +182,14 @@ fn notifications<'a>(latest: impl Iterator<Item = &'a crate::SentNotification>) 
             div.buttons {
                 form method="post" action="/sim/notifications/test" { button { "Send dashboard test notification" } }
                 form method="post" action="/sim/notifications/release" { button { "Release held notifications" } }
+            }
+            h3 { "Messages that are no payment of yours" }
+            div.buttons {
+                @for kind in Foreign::ALL {
+                    form method="post" action=(format!("/sim/notifications/foreign/{}", kind.as_str())) {
+                        button { (kind.as_str().replace('_', " ")) }
+                    }
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ mod actions;
 mod auth;
 mod charges;
 mod faults;
+mod foreign;
 mod idempotency;
 mod kit;
 mod notifications;
