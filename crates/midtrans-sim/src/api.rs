@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::answers::{Answer, wib};
 use crate::card;
@@ -92,6 +92,7 @@ fn make(core: &Core, world: &World, charge: Charge, headers: &HeaderMap) -> Tran
         refunds: Vec::new(),
         echo: charge.echo,
         destinations: destinations(headers),
+        said: Map::new(),
     }
 }
 

@@ -76,6 +76,27 @@ impl Letterhead<'_> {
         }
     }
 
+    /// The notification of the dashboard's "Test notification URL" button.
+    pub(crate) fn dashboard_test(&self, uuid: &str, now: Time) -> Value {
+        let order_id = format!("payment_notif_test_{}_{uuid}", self.merchant_id);
+        let gross_amount = money(105_000);
+        json!({
+            "signature_key": signature(&order_id, "200", &gross_amount, self.server_key),
+            "order_id": order_id,
+            "gross_amount": gross_amount,
+            "status_code": "200",
+            "status_message": "midtrans payment notification",
+            "transaction_status": "settlement",
+            "transaction_id": "513f1f01-c9da-474c-9fc9-d5c64364b709",
+            "transaction_time": wib(now),
+            "settlement_time": wib(now),
+            "merchant_id": self.merchant_id,
+            "payment_type": "gopay",
+            "fraud_status": "accept",
+            "currency": "IDR",
+        })
+    }
+
     fn subscription(&self, id: &str, now: Time) -> Value {
         let at = now.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
         json!({

@@ -11,18 +11,37 @@ use crate::card::Card;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub(crate) enum Instruction {
-    VirtualAccount { bank: Bank, va_number: String },
-    Permata { va_number: String },
-    MandiriBill { bill_key: String },
+    VirtualAccount {
+        bank: Bank,
+        va_number: String,
+    },
+    Permata {
+        va_number: String,
+    },
+    MandiriBill {
+        bill_key: String,
+    },
     Gopay,
-    Qris { acquirer: String, qr_string: String },
+    Qris {
+        acquirer: String,
+        qr_string: String,
+    },
     Shopeepay,
     Dana,
-    Ovo { payer_phone_number: String },
-    Store { store: Store, payment_code: String },
+    Ovo {
+        payer_phone_number: String,
+    },
+    Store {
+        store: Store,
+        payment_code: String,
+    },
     Akulaku,
     Kredivo,
     CreditCard(Card),
+    /// A method nobody charges here; only a planted transaction has one.
+    Other {
+        payment_type: String,
+    },
 }
 
 /// The banks whose number sits in `va_numbers`.
@@ -88,7 +107,7 @@ pub(crate) const BILLER_CODE: &str = "70012";
 
 impl Instruction {
     /// `payment_type` as the gateway answers it.
-    pub(crate) fn payment_type(&self) -> &'static str {
+    pub(crate) fn payment_type(&self) -> &str {
         match self {
             Self::VirtualAccount { .. } | Self::Permata { .. } => "bank_transfer",
             Self::MandiriBill { .. } => "echannel",
@@ -101,6 +120,7 @@ impl Instruction {
             Self::Akulaku => "akulaku",
             Self::Kredivo => "kredivo",
             Self::CreditCard(_) => "credit_card",
+            Self::Other { payment_type } => payment_type,
         }
     }
 
@@ -155,7 +175,8 @@ impl Instruction {
                 vec![("store", store.as_str()), ("payment_code", payment_code)]
             }
             Self::CreditCard(card) => vec![("masked_card", &card.masked)],
-            Self::Gopay | Self::Shopeepay | Self::Dana | Self::Akulaku | Self::Kredivo => vec![],
+            Self::Gopay | Self::Shopeepay | Self::Dana => vec![],
+            Self::Akulaku | Self::Kredivo | Self::Other { .. } => vec![],
         };
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Map;
+
 use crate::api::AUTHORIZED_FOR;
 use crate::card::Card;
 use crate::core::{Core, Refused};
@@ -53,6 +55,7 @@ impl Core {
             refunds: Vec::new(),
             echo: page.echo.clone(),
             destinations: page.destinations.clone(),
+            said: Map::new(),
         };
         page.attempts.push(transaction.transaction_id.clone());
         let at = state.world.insert(transaction);

@@ -38,6 +38,8 @@ pub enum Status {
     Chargeback,
     /// Taken back by the card's bank in part.
     PartialChargeback,
+    /// A word this enum does not know, on a planted transaction.
+    Other,
 }
 
 impl Status {
@@ -57,6 +59,7 @@ impl Status {
             Self::PartialRefund => "partial_refund",
             Self::Chargeback => "chargeback",
             Self::PartialChargeback => "partial_chargeback",
+            Self::Other => "other",
         }
     }
 
@@ -169,6 +172,9 @@ pub(crate) struct Transaction {
     pub(crate) echo: Map<String, Value>,
     #[serde(default)]
     pub(crate) destinations: Destinations,
+    /// The notification it was planted with, while nothing has happened to it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(crate) said: Map<String, Value>,
 }
 
 /// Where the notifications of one charge go, by its own headers.

@@ -30,7 +30,6 @@ impl World {
     pub(crate) fn of(transactions: Vec<Transaction>) -> Self {
         let mut world = Self::default();
         for transaction in transactions {
-            world.refunds_made += u64::try_from(transaction.refunds.len()).unwrap_or_default();
             world.insert(transaction);
         }
         world
@@ -81,9 +80,34 @@ impl World {
     pub(crate) fn insert(&mut self, transaction: Transaction) -> usize {
         let at = self.transactions.len();
         self.orders.entry(transaction.order_id.clone()).or_default().push(at);
+        self.note(&transaction, at);
+        self.transactions.push(transaction);
+        at
+    }
+
+    /// Puts a transaction in the place of the one with the same ids, or besides the others.
+    pub(crate) fn plant(&mut self, transaction: Transaction) -> usize {
+        let same = self.ids.get(&transaction.transaction_id).copied();
+        let Some(at) = same.filter(|at| self.transactions[*at].order_id == transaction.order_id) else {
+            return self.insert(transaction);
+        };
+        self.expiring.retain(|(_, other)| *other != at);
+        self.confirming.retain(|(_, other)| *other != at);
+        self.note(&transaction, at);
+        self.transactions[at] = transaction;
+        at
+    }
+
+    /// Where a transaction is to be found, and what time will do to it; what was planted stays as it was planted.
+    fn note(&mut self, transaction: &Transaction, at: usize) {
         self.ids.insert(transaction.transaction_id.clone(), at);
         if let Some(number) = transaction.instruction.number() {
             self.numbers.insert(number.to_owned(), at);
+        }
+        let latest = transaction.refunds.iter().map(|refund| refund.chargeback_id).max();
+        self.refunds_made = self.refunds_made.max(latest.unwrap_or_default());
+        if transaction.is_as_planted() {
+            return;
         }
         if transaction.on(Act::Expire).is_some() {
             self.expiring.insert((transaction.expires, at));
@@ -91,14 +115,13 @@ impl World {
         for refund in transaction.refunds.iter().filter(|refund| refund.confirmed.is_none()) {
             self.confirming.insert((refund.created + BANK_CONFIRMS_AFTER, at));
         }
-        self.transactions.push(transaction);
-        at
     }
 
     /// Moves a transaction, or leaves it as it is.
     pub(crate) fn apply(&mut self, at: usize, act: Act, now: Time) -> Result<(), Illegal> {
         let transaction = &mut self.transactions[at];
         let (status, fraud) = transaction.on(act).ok_or(Illegal)?;
+        transaction.leave_what_was_planted();
         if status == Status::Settlement {
             transaction.settled = Some(now);
         }
@@ -137,6 +160,7 @@ impl World {
         let key = wanted.key.unwrap_or_else(|| format!("{}-{chargeback_id}", transaction.transaction_id));
         let refund =
             Refund { chargeback_id, key, amount, reason: wanted.reason, created: now, confirmed: None };
+        transaction.leave_what_was_planted();
         transaction.refunds.push(refund);
         let whole = transaction.refunded() == transaction.amount;
         transaction.status = if whole { Status::Refund } else { Status::PartialRefund };
@@ -203,6 +227,7 @@ mod tests {
             refunds: Vec::new(),
             echo: Map::new(),
             destinations: Destinations::default(),
+            said: Map::new(),
         }
     }
 

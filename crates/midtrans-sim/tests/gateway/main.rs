@@ -10,6 +10,7 @@ mod idempotency;
 mod kit;
 mod notifications;
 mod pages;
+mod plant;
 mod refunds;
 mod retries;
 mod snap;
