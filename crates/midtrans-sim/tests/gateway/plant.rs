@@ -41,9 +41,11 @@ async fn a_status_agrees_with_every_recorded_notification() {
     let (mut kit, mut seen) = (Kit::open().await, HashSet::new());
     for (name, body) in recorded {
         // One world for many, but an order id means one of them only.
-        if !seen.insert(body["order_id"].to_string()) {
+        let order_id = body["order_id"].to_string();
+        if seen.contains(&order_id) {
             (kit, seen) = (Kit::open().await, HashSet::new());
         }
+        seen.insert(order_id);
         let view = kit.sim.plant(&body).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(view.payment_type, body["payment_type"].as_str().unwrap_or_default(), "{name}");
         for id in [&body["order_id"], &body["transaction_id"]] {
