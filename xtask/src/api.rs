@@ -1,24 +1,22 @@
 //! `cargo xtask test --api`: schemathesis asks the running service what its OpenAPI document promises.
 
-use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::packages;
-use crate::steps::{cargo, clean_command, step};
+use crate::python;
+use crate::steps::{cargo, clean_command, step, target_dir};
 
 const SCHEMATHESIS: &str = "4.32.5";
 
 /// Starts the service on a new SQLite file, and runs every check as an admin and as a tenant.
 pub(crate) fn check() -> Result<()> {
-    let schemathesis = find_or_install()?;
+    let schemathesis = python::find_or_install("schemathesis", SCHEMATHESIS)?.join("schemathesis");
     step("build", &mut cargo(&["build", "--bin", "kasir"]))?;
     for role in ["admin", "tenant"] {
         let house = House::open()?;
@@ -33,34 +31,6 @@ pub(crate) fn check() -> Result<()> {
         step(&format!("the OpenAPI document, as {role}"), &mut run)?;
     }
     Ok(())
-}
-
-/// Schemathesis in a Python environment of its own, below `target`.
-fn find_or_install() -> Result<PathBuf> {
-    let venv = target_dir().join("schemathesis").join(SCHEMATHESIS);
-    let program = venv.join("bin/schemathesis");
-    let done = venv.join("installed");
-    if done.is_file() {
-        return Ok(program);
-    }
-    let make = || {
-        let mut python = clean_command("python3");
-        step("Python environment", python.args(["-m", "venv", "--clear"]).arg(&venv))
-    };
-    if make().is_err() {
-        packages::install(&["python3", "python3-venv"])?;
-        make()?;
-    }
-    let mut pip = clean_command(venv.join("bin/pip"));
-    pip.args(["install", "--quiet", "--disable-pip-version-check"]);
-    step("schemathesis", pip.arg(format!("schemathesis=={SCHEMATHESIS}")))?;
-    fs::write(done, SCHEMATHESIS)?;
-    Ok(program)
-}
-
-fn target_dir() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
 }
 
 /// The service with its demo house. It ends with this value.

@@ -1,7 +1,9 @@
 //! The project's own commands: `cargo xtask --help` lists them.
 
 mod api;
+mod clients;
 mod packages;
+mod python;
 mod servers;
 mod steps;
 mod sweeper;
@@ -31,6 +33,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask test                                   what CI runs
   cargo xtask test --api                             the service against its OpenAPI document
+  cargo xtask test --clients                         the gateway's own clients against the simulator
   cargo xtask test --only unit                       seconds, no servers
   cargo xtask test --no-lint -- -p store             one crate, both databases
   cargo xtask servers -- cargo nextest run -p store  the same without the ceremony

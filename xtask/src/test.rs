@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use crate::api;
+use crate::clients;
 use crate::packages;
 use crate::servers::Servers;
 use crate::steps::{cargo, step};
@@ -34,6 +35,10 @@ pub(crate) struct Test {
     #[arg(long, conflicts_with_all = ["only", "no_lint", "nextest_args"])]
     api: bool,
 
+    /// Only have the gateway's official clients for Node and Python drive the simulator
+    #[arg(long, conflicts_with_all = ["api", "only", "no_lint", "nextest_args"])]
+    clients: bool,
+
     /// Handed to `cargo nextest run`: `-p store`, part of a test's name; leaves out the doc tests
     #[arg(last = true, value_name = "NEXTEST ARGS")]
     nextest_args: Vec<String>,
@@ -53,6 +58,14 @@ impl Test {
         if self.api {
             api::check()?;
             eprintln!("xtask: the service keeps to its document, found in {:.1?}", begun.elapsed());
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.clients {
+            clients::check()?;
+            eprintln!(
+                "xtask: the official clients agree with the simulator, found in {:.1?}",
+                begun.elapsed()
+            );
             return Ok(ExitCode::SUCCESS);
         }
         let binaries = match self.only {
@@ -120,7 +133,7 @@ mod tests {
 
     fn selection(only: Only, args: &[&str]) -> String {
         let nextest_args = args.iter().map(ToString::to_string).collect();
-        Test { only, no_lint: false, api: false, nextest_args }.selection().join(" ")
+        Test { only, no_lint: false, api: false, clients: false, nextest_args }.selection().join(" ")
     }
 
     #[test]

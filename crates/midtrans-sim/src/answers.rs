@@ -3,13 +3,16 @@
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::FixedOffset;
+use chrono::{FixedOffset, NaiveDateTime};
 use clock::Time;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha512};
 
 use crate::instruction::{BILLER_CODE, Bank, Instruction, Store};
 use crate::transaction::{Status, Transaction};
+
+/// Seconds that Jakarta is ahead of UTC.
+const WIB: i32 = 7 * 3600;
 
 /// The merchant's side of every answer.
 #[derive(Clone, Copy)]
@@ -31,8 +34,17 @@ pub(crate) struct Answer {
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) code: u16,
-    /// The transaction a charge has just made.
-    pub(crate) made: Option<String>,
+    /// What the call has just made.
+    pub(crate) made: Option<Made>,
+}
+
+/// What a call makes that lasts, even where its answer is lost.
+#[derive(Clone, Debug)]
+pub(crate) enum Made {
+    /// A transaction, by its id.
+    Transaction(String),
+    /// A hosted page, which nobody has paid on yet.
+    Page,
 }
 
 impl Outcome {
@@ -83,8 +95,15 @@ pub(crate) fn json_response(http: StatusCode, body: &Value) -> Response {
 
 /// `2026-11-23 21:05:00`, seven hours ahead of UTC.
 pub(crate) fn wib(time: Time) -> String {
-    FixedOffset::east_opt(7 * 3600)
+    FixedOffset::east_opt(WIB)
         .map_or_else(String::new, |zone| time.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+/// The point in time that the gateway writes so.
+pub(crate) fn from_wib(written: NaiveDateTime) -> Option<Time> {
+    FixedOffset::east_opt(WIB)
+        .and_then(|zone| written.and_local_timezone(zone).single())
+        .map(|time| time.to_utc())
 }
 
 /// `44000.00`
@@ -94,7 +113,12 @@ pub(crate) fn money(rupiah: i64) -> String {
 
 /// `signature_key`: SHA-512 over four strings exactly as they stand in the same message.
 pub(crate) fn signature(order_id: &str, status_code: &str, gross_amount: &str, server_key: &str) -> String {
-    hex::encode(Sha512::digest(format!("{order_id}{status_code}{gross_amount}{server_key}")))
+    sha512(&format!("{order_id}{status_code}{gross_amount}{server_key}"))
+}
+
+/// The digest in lower-case hex, as every signature of the gateway is written.
+pub(crate) fn sha512(text: &str) -> String {
+    hex::encode(Sha512::digest(text))
 }
 
 /// The object inside, or an empty one.
@@ -111,21 +135,28 @@ impl Letterhead<'_> {
         add_instruction(&mut body, t);
         self.add_way_to_pay(&mut body, t);
         let mut answer = Answer::of(code, body);
-        answer.outcome.made = Some(t.transaction_id.clone());
+        answer.outcome.made = Some(Made::Transaction(t.transaction_id.clone()));
         answer
     }
 
     /// The answer of GET status.
     pub(crate) fn status(&self, t: &Transaction) -> Answer {
-        let shouts = matches!(t.instruction, Instruction::Dana | Instruction::Shopeepay);
+        let shouts = if t.is_as_planted() {
+            t.said["transaction_status"] == "PENDING"
+        } else {
+            matches!(t.instruction, Instruction::Dana | Instruction::Shopeepay)
+        };
         let code = match t.status {
             Status::Pending if shouts => 200,
             Status::Pending => 201,
-            Status::Deny => 202,
+            Status::Deny | Status::Failure => 202,
             Status::Expire => 407,
             Status::Capture if t.is_challenged() => 201,
             _ => 200,
         };
+        if t.is_as_planted() {
+            return Answer::of(code, self.as_planted(t, code));
+        }
         let mut body = self.full(t, code, "Success, transaction is found");
         if t.status == Status::Pending && shouts {
             body.insert("transaction_status".to_owned(), json!("PENDING"));
@@ -134,41 +165,35 @@ impl Letterhead<'_> {
         Answer::of(code, body)
     }
 
+    /// What a transaction was planted with, as a status answer.
+    fn as_planted(&self, t: &Transaction, code: u16) -> Map<String, Value> {
+        let mut body = t.said.clone();
+        body.insert("status_code".to_owned(), json!(code.to_string()));
+        body.insert("status_message".to_owned(), json!("Success, transaction is found"));
+        self.sign(&mut body);
+        body
+    }
+
+    /// Signs a body over its own fields, exactly as they stand in it.
+    fn sign(&self, body: &mut Map<String, Value>) {
+        let text = |name: &str| match body.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => String::new(),
+        };
+        let signed =
+            signature(&text("order_id"), &text("status_code"), &text("gross_amount"), self.server_key);
+        body.insert("signature_key".to_owned(), json!(signed));
+    }
+
     /// The body of a payment notification about how the transaction stands now.
     pub(crate) fn notification(&self, t: &Transaction) -> Value {
-        let code = match t.status {
-            Status::Pending => 201,
-            Status::Deny | Status::Expire | Status::Cancel => 202,
-            Status::Capture if t.is_challenged() => 201,
-            _ => 200,
-        };
-        Value::Object(self.full(t, code, "midtrans payment notification"))
+        Value::Object(self.full(t, t.notification_code(), "midtrans payment notification"))
     }
 
     /// The short answer of an action on a transaction.
     pub(crate) fn action(&self, t: &Transaction, code: u16, message: &str) -> Answer {
         Answer::of(code, self.common(t, code, message))
-    }
-
-    /// The notification of the dashboard's "Test notification URL" button.
-    pub(crate) fn dashboard_test(&self, uuid: &str, now: Time) -> Value {
-        let order_id = format!("payment_notif_test_{}_{uuid}", self.merchant_id);
-        let gross_amount = money(105_000);
-        json!({
-            "signature_key": signature(&order_id, "200", &gross_amount, self.server_key),
-            "order_id": order_id,
-            "gross_amount": gross_amount,
-            "status_code": "200",
-            "status_message": "midtrans payment notification",
-            "transaction_status": "settlement",
-            "transaction_id": "513f1f01-c9da-474c-9fc9-d5c64364b709",
-            "transaction_time": wib(now),
-            "settlement_time": wib(now),
-            "merchant_id": self.merchant_id,
-            "payment_type": "gopay",
-            "fraud_status": "accept",
-            "currency": "IDR",
-        })
     }
 
     /// What every answer about a transaction carries.
@@ -194,8 +219,6 @@ impl Letterhead<'_> {
     /// What a status answer and a notification carry; the signature is over this code.
     fn full(&self, t: &Transaction, code: u16, message: &str) -> Map<String, Value> {
         let mut body = self.common(t, code, message);
-        let signed = signature(&t.order_id, &code.to_string(), &money(t.amount), self.server_key);
-        body.insert("signature_key".to_owned(), json!(signed));
         body.insert("expiry_time".to_owned(), json!(wib(t.expires)));
         if let Some(settled) = t.settled {
             body.insert("settlement_time".to_owned(), json!(wib(settled)));
@@ -204,6 +227,7 @@ impl Letterhead<'_> {
         add_payment(&mut body, t);
         add_refunds(&mut body, t);
         body.extend(t.echo.clone());
+        self.sign(&mut body);
         body
     }
 
@@ -258,7 +282,9 @@ fn charge_result(t: &Transaction) -> (u16, String) {
         (Instruction::Store { .. }, _) => "Success, cstore transaction is successful",
         (Instruction::Akulaku, _) => "Success, Akulaku transaction is created",
         (Instruction::Kredivo, _) => "Kredivo transaction is created",
-        (Instruction::CreditCard(_), _) => "Success, Credit Card transaction is successful",
+        (Instruction::CreditCard(_) | Instruction::Other { .. }, _) => {
+            "Success, Credit Card transaction is successful"
+        }
     };
     let waits = t.status == Status::Pending || t.is_challenged();
     (if waits { 201 } else { 200 }, message.to_owned())
@@ -280,7 +306,7 @@ fn add_instruction(body: &mut Map<String, Value>, t: &Transaction) {
             json!({ "masked_card": card.masked, "bank": "bni", "card_type": "credit" })
         }
         Instruction::Gopay | Instruction::Shopeepay | Instruction::Dana => return,
-        Instruction::Akulaku | Instruction::Kredivo => return,
+        Instruction::Akulaku | Instruction::Kredivo | Instruction::Other { .. } => return,
     };
     body.extend(object(part));
 }

@@ -10,23 +10,24 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::answers::{Answer, wib};
 use crate::card;
 use crate::charge::{self, Charge, NoCharge};
 use crate::core::{Core, Refused};
 use crate::gate::gate;
-use crate::instruction::{Instruction, uuid};
+use crate::instruction::{Instruction, snap_api_id, uuid};
 use crate::page::qr_code;
 use crate::refund_api;
+use crate::snap_api;
 use crate::transaction::{Act, Destinations, Fraud, Status, Transaction};
 use crate::world::World;
 
 /// How many URLs a charge may name for its notifications.
 const DESTINATIONS_MAX: usize = 3;
 /// How long an authorised amount stays reserved.
-const AUTHORIZED_FOR: chrono::TimeDelta = chrono::TimeDelta::days(8);
+pub(crate) const AUTHORIZED_FOR: chrono::TimeDelta = chrono::TimeDelta::days(8);
 
 /// The routes of the Core API.
 pub(crate) fn routes(core: &Arc<Core>) -> Router<Arc<Core>> {
@@ -37,6 +38,7 @@ pub(crate) fn routes(core: &Arc<Core>) -> Router<Arc<Core>> {
         .route("/v2/{id}/refund", post(refund_api::refund))
         .route("/v2/{id}/refund/online/direct", post(refund_api::direct_refund))
         .route("/v2/{id}/{act}", post(act))
+        .merge(snap_api::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(core), gate));
     Router::new()
@@ -74,7 +76,11 @@ fn make(core: &Core, world: &World, charge: Charge, headers: &HeaderMap) -> Tran
         _ => (Status::Pending, Fraud::Accept),
     };
     Transaction {
-        transaction_id: uuid(core.clock()),
+        transaction_id: if instruction.is_of_snap_api() {
+            snap_api_id(core.clock())
+        } else {
+            uuid(core.clock())
+        },
         order_id: charge.order_id,
         amount: charge.amount,
         status,
@@ -85,10 +91,16 @@ fn make(core: &Core, world: &World, charge: Charge, headers: &HeaderMap) -> Tran
         settled: None,
         refunds: Vec::new(),
         echo: charge.echo,
-        destinations: Destinations {
-            instead: urls(headers, "x-override-notification"),
-            besides: urls(headers, "x-append-notification"),
-        },
+        destinations: destinations(headers),
+        said: Map::new(),
+    }
+}
+
+/// Where the notifications of a call go, by its own headers.
+pub(crate) fn destinations(headers: &HeaderMap) -> Destinations {
+    Destinations {
+        instead: urls(headers, "x-override-notification"),
+        besides: urls(headers, "x-append-notification"),
     }
 }
 
@@ -102,12 +114,18 @@ fn urls(headers: &HeaderMap, name: &str) -> Vec<String> {
         .collect()
 }
 
-async fn status(State(core): State<Arc<Core>>, uri: OriginalUri, Path(id): Path<String>) -> Response {
+async fn status(
+    State(core): State<Arc<Core>>,
+    uri: OriginalUri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     if !is_one_segment(&id) {
         return no_route(&core, &uri);
     }
+    let of_snap_api = headers.get("transaction-source").is_some_and(|source| source == "SNAP_API");
     let state = core.fresh();
-    match state.world.find(&id) {
+    match state.world.find_to_tell(&id, of_snap_api) {
         Some(at) => core.letterhead().status(state.world.get(at)).into_response(),
         None => unknown(&core).into_response(),
     }
@@ -157,9 +175,20 @@ async fn capture(State(core): State<Arc<Core>>, body: Bytes) -> Answer {
             &uuid(core.clock()),
         );
     }
+    if state.faults.api.deny_captures {
+        return capture_denied(&core, state.world.get(at));
+    }
     state.world.capture_less(at, amount);
     let done = core.act_at(&mut state, at, Act::Capture);
     answer_act(&core, done, 200, "Success, Credit Card capture transaction is successful")
+}
+
+/// The answer speaks of a denial, and the amount stays reserved all the same (contract, section 4).
+fn capture_denied(core: &Core, transaction: &Transaction) -> Answer {
+    let message = "Deny by Bank [MANDIRI] with code [01] and message [Refer to card issuer]";
+    let mut answer = core.letterhead().action(transaction, 202, message);
+    answer.body["transaction_status"] = json!("deny");
+    answer
 }
 
 fn answer_act(core: &Core, done: Result<Transaction, Refused>, code: u16, message: &str) -> Answer {

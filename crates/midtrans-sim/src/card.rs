@@ -30,6 +30,16 @@ impl Card {
         })
     }
 
+    /// A card whose whole number the payer typed in.
+    pub(crate) fn of_number(number: &str, three_ds: bool, authorize_only: bool) -> Option<Self> {
+        mask(number).map(|masked| Self { masked, three_ds, authorize_only })
+    }
+
+    /// What becomes of this card once the payer has proved who they are.
+    pub(crate) fn outcome_when_proved(&self) -> (Status, Fraud) {
+        Self { three_ds: false, ..self.clone() }.outcome()
+    }
+
     /// What the charge of this card answers (contract, section 9).
     pub(crate) fn outcome(&self) -> (Status, Fraud) {
         match self.masked.as_str() {

@@ -63,7 +63,7 @@ pub(crate) fn read(body: &[u8], now: Time) -> Result<Charge, NoCharge> {
     }
 }
 
-fn order_id(body: &Value, wrong: &mut Vec<String>) -> Option<String> {
+pub(crate) fn order_id(body: &Value, wrong: &mut Vec<String>) -> Option<String> {
     let order_id = match &body["transaction_details"]["order_id"] {
         Value::String(text) if !text.is_empty() => text.clone(),
         Value::Number(number) => number.to_string(),
@@ -84,7 +84,7 @@ fn order_id(body: &Value, wrong: &mut Vec<String>) -> Option<String> {
     Some(order_id)
 }
 
-fn gross_amount(body: &Value, wrong: &mut Vec<String>) -> Option<i64> {
+pub(crate) fn gross_amount(body: &Value, wrong: &mut Vec<String>) -> Option<i64> {
     let details = &body["transaction_details"];
     let currency = &details["currency"];
     if !currency.is_null() && currency != "IDR" {
@@ -102,7 +102,7 @@ fn gross_amount(body: &Value, wrong: &mut Vec<String>) -> Option<i64> {
     whole
 }
 
-fn items(body: &Value, amount: Option<i64>, wrong: &mut Vec<String>) {
+pub(crate) fn items(body: &Value, amount: Option<i64>, wrong: &mut Vec<String>) {
     let items = match &body["item_details"] {
         Value::Null => return,
         Value::Array(items) => items,
@@ -129,7 +129,7 @@ fn items(body: &Value, amount: Option<i64>, wrong: &mut Vec<String>) {
     }
 }
 
-fn echo_lengths(body: &Value, wrong: &mut Vec<String>) {
+pub(crate) fn echo_lengths(body: &Value, wrong: &mut Vec<String>) {
     for name in ["custom_field1", "custom_field2", "custom_field3"] {
         if body[name].as_str().is_some_and(|text| text.chars().count() > 255) {
             wrong.push(format!("{name} length must not exceed 255 characters"));
@@ -137,7 +137,7 @@ fn echo_lengths(body: &Value, wrong: &mut Vec<String>) {
     }
 }
 
-fn echo(body: &Value) -> Map<String, Value> {
+pub(crate) fn echo(body: &Value) -> Map<String, Value> {
     ECHOED
         .iter()
         .filter(|name| !body[**name].is_null())

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::core::{Core, Refused};
 use crate::faults::{Calls, FailNext, Failure, Faults, LoseAnswer, Loss};
+use crate::foreign::Foreign;
 use crate::page;
 use crate::transaction::{Act, TransactionView};
 
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> Router<Arc<Core>> {
         .route("/sim/notifications/release", post(release))
         .route("/sim/notifications/deliver-due", post(deliver_due))
         .route("/sim/notifications/test", post(send_test))
+        .route("/sim/notifications/foreign/{kind}", post(send_foreign))
         .route("/sim/notification-url", post(set_notification_url))
         .route("/sim/calls", get(calls))
 }
@@ -66,11 +68,17 @@ async fn act(
     };
     match done {
         Ok(transaction) => done_with(&headers, &json!(transaction.view())),
-        Err(refused @ Refused::Unknown) => problem(StatusCode::NOT_FOUND, &refused.to_string()),
-        Err(refused @ (Refused::Illegal | Refused::Amount)) => {
-            problem(StatusCode::CONFLICT, &refused.to_string())
-        }
+        Err(why) => refused(why),
     }
+}
+
+/// Why an act did nothing, for a script.
+pub(crate) fn refused(why: Refused) -> Response {
+    let status = match why {
+        Refused::Unknown => StatusCode::NOT_FOUND,
+        Refused::Illegal | Refused::Amount => StatusCode::CONFLICT,
+    };
+    problem(status, &why.to_string())
 }
 
 async fn faults(State(core): State<Arc<Core>>) -> Json<Faults> {
@@ -169,8 +177,23 @@ async fn deliver_due(State(core): State<Arc<Core>>, headers: HeaderMap) -> Respo
 }
 
 async fn send_test(State(core): State<Arc<Core>>, headers: HeaderMap) -> Response {
-    if core.send_test() {
-        done_with(&headers, &json!({ "sent": true }))
+    sent(core.send_test(), &headers)
+}
+
+async fn send_foreign(
+    State(core): State<Arc<Core>>,
+    Path(kind): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match Foreign::named(&kind) {
+        Some(kind) => sent(core.send_foreign(kind), &headers),
+        None => problem(StatusCode::NOT_FOUND, "there is no such message"),
+    }
+}
+
+fn sent(sent: bool, headers: &HeaderMap) -> Response {
+    if sent {
+        done_with(headers, &json!({ "sent": true }))
     } else {
         problem(StatusCode::CONFLICT, "there is no notification URL to send it to")
     }
@@ -192,11 +215,11 @@ async fn set_notification_url(
 async fn calls(State(core): State<Arc<Core>>) -> Json<Value> {
     let state = core.state();
     let latest: Vec<_> = state.calls.latest(LISTED_MAX).cloned().collect();
-    Json(json!({ "charge_calls": state.charge_calls, "latest": latest }))
+    Json(json!({ "charge_calls": state.charge_calls, "page_calls": state.page_calls, "latest": latest }))
 }
 
 /// A browser goes back to where it came from; a script gets JSON.
-fn done_with(headers: &HeaderMap, body: &Value) -> Response {
+pub(crate) fn done_with(headers: &HeaderMap, body: &Value) -> Response {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     if text(header::ACCEPT).is_some_and(|accept| accept.contains("text/html")) {
         return Redirect::to(text(header::REFERER).unwrap_or("/")).into_response();
@@ -204,6 +227,6 @@ fn done_with(headers: &HeaderMap, body: &Value) -> Response {
     Json(body).into_response()
 }
 
-fn problem(status: StatusCode, message: &str) -> Response {
+pub(crate) fn problem(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "message": message }))).into_response()
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clock::Clock;
+use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use crate::outbox::{Outbox, Parcel};
 use crate::records::{Call, Log, SentNotification};
 use crate::refund::{NoRefund, RefundRequest};
 use crate::sender;
+use crate::snap::Pages;
 use crate::transaction::{Act, Transaction};
 use crate::world::World;
 
@@ -45,11 +47,13 @@ pub(crate) struct Core {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) world: World,
+    pub(crate) pages: Pages,
     pub(crate) outbox: Outbox,
     pub(crate) faults: Faults,
     pub(crate) keys: Keys,
     pub(crate) calls: Log<Call>,
     pub(crate) charge_calls: u64,
+    pub(crate) page_calls: u64,
     pub(crate) sent: Log<SentNotification>,
     /// Notifications lost by the `drop_all` fault.
     pub(crate) dropped: u64,
@@ -73,7 +77,7 @@ pub enum Refused {
 impl Core {
     pub(crate) fn new(options: Options, base_url: String, state: State) -> reqwest::Result<Self> {
         Ok(Self {
-            client: sender::http_client()?,
+            client: sender::http_client(options.answer_within)?,
             runtime: Handle::current(),
             stop: CancellationToken::new(),
             unsent: watch::Sender::new(0),
@@ -165,7 +169,11 @@ impl Core {
 
     /// Sends the dashboard's test notification; false without a URL to send it to.
     pub(crate) fn send_test(self: &Arc<Self>) -> bool {
-        let body = self.letterhead().dashboard_test(&uuid(self.clock()), self.clock().now());
+        self.post_to_dashboard_url(self.letterhead().dashboard_test(&uuid(self.clock()), self.clock().now()))
+    }
+
+    /// Sends what belongs to no transaction; false without a URL to send it to.
+    pub(crate) fn post_to_dashboard_url(self: &Arc<Self>, body: Value) -> bool {
         let mut state = self.state();
         let Some(url) = state.notification_url.clone() else { return false };
         self.post(&mut state, Parcel { url, body, attempt: 1, copy: 0 });

@@ -40,7 +40,7 @@ impl Default for NotificationFaults {
 pub struct ApiFaults {
     /// Calls that fail before they are worked on.
     pub fail_next: Option<FailNext>,
-    /// Charges that are carried out, but whose answer never arrives.
+    /// Charges, and hosted pages, that are made, but whose answer never arrives.
     pub lose_charge_answer: Option<LoseAnswer>,
     /// Milliseconds before each call is worked on; a caller who leaves earlier does not stop it.
     pub latency_ms: u64,
@@ -52,6 +52,8 @@ pub struct ApiFaults {
     pub server_errors_over_http_200: bool,
     /// A refund key used twice is refused with 406 instead of answered as the first time.
     pub refuse_repeated_refund_key: bool,
+    /// A capture is denied by the bank: 202, the transaction stays authorised.
+    pub deny_captures: bool,
     /// A direct refund is denied by the bank: 202, the transaction stays settled.
     pub deny_direct_refunds: bool,
 }
@@ -103,11 +105,11 @@ pub enum Calls {
     /// Every call.
     #[default]
     All,
-    /// `POST /v2/charge`
+    /// `POST /v2/charge` and `POST /snap/v1/transactions`
     Charge,
     /// `GET /v2/{id}/status`
     Status,
-    /// Cancel, expire, approve, deny, capture, refund.
+    /// Cancel, expire, approve, deny, capture, refund; closing a hosted page.
     Action,
 }
 

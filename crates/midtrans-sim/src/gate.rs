@@ -15,12 +15,13 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
-use crate::answers::{Answer, Outcome, json_response};
+use crate::answers::{Answer, Made, Outcome, json_response};
 use crate::core::Core;
 use crate::faults::{Calls, Failure, Loss};
 use crate::idempotency::{self, Claimed, Replay};
 use crate::instruction::uuid;
 use crate::records::Call;
+use crate::snap_api::{self, makes_a_page};
 use crate::transaction::Act;
 
 /// The largest body of a call.
@@ -37,7 +38,7 @@ pub(crate) async fn gate(State(core): State<Arc<Core>>, request: Request, next: 
     };
     let failure = record(&core, &parts);
     if let Some(failure) = failure
-        && let Some(response) = fail(&core, failure)
+        && let Some(response) = fail(&core, failure, parts.uri.path())
     {
         return response;
     }
@@ -45,8 +46,7 @@ pub(crate) async fn gate(State(core): State<Arc<Core>>, request: Request, next: 
         return html(StatusCode::NOT_FOUND, "Ups! The page you are looking for is not here.");
     }
     if !is_merchant(&parts.headers, &core.options.server_key) {
-        let message = "Transaction cannot be authorized with the current client/server key.";
-        return Answer::refusal(401, message, &uuid(core.clock())).into_response();
+        return unauthorized(&core, parts.uri.path()).into_response();
     }
     let claim = match Claim::take(&core, &parts, &body) {
         Ok(claim) => claim,
@@ -76,11 +76,13 @@ fn record(core: &Core, parts: &Parts) -> Option<Failure> {
     let path = parts.uri.path();
     let kind = match (&parts.method, path) {
         (_, "/v2/charge") => Calls::Charge,
+        (_, path) if makes_a_page(path) => Calls::Charge,
         (&Method::GET, _) => Calls::Status,
         _ => Calls::Action,
     };
     let mut state = core.state();
-    state.charge_calls += u64::from(kind == Calls::Charge);
+    state.charge_calls += u64::from(path == "/v2/charge");
+    state.page_calls += u64::from(makes_a_page(path));
     state.calls.push(Call {
         method: parts.method.to_string(),
         path: path.to_owned(),
@@ -91,7 +93,7 @@ fn record(core: &Core, parts: &Parts) -> Option<Failure> {
 }
 
 /// The answer of a failing call; none for one that will hang.
-fn fail(core: &Core, failure: Failure) -> Option<Response> {
+fn fail(core: &Core, failure: Failure, path: &str) -> Option<Response> {
     let (code, message) = match failure {
         Failure::Hang => return None,
         Failure::RateLimited => {
@@ -109,11 +111,26 @@ fn fail(core: &Core, failure: Failure) -> Option<Response> {
         ),
         Failure::NoVaNumber => (505, "Unable to create va_number for this transaction"),
     };
+    if snap_api::is_call(path) {
+        let http = if code == 503 { 503 } else { 500 };
+        return Some(snap_api::refusal(http, &[message.to_owned()]).into_response());
+    }
     let mut answer = Answer::refusal(code, message, &uuid(core.clock()));
     if core.state().faults.api.server_errors_over_http_200 {
         answer.http = StatusCode::OK;
     }
     Some(answer.into_response())
+}
+
+/// 401, in the words of the API that was called.
+fn unauthorized(core: &Core, path: &str) -> Answer {
+    if snap_api::is_call(path) {
+        let message =
+            "Access denied due to unauthorized transaction, please check client or server key".to_owned();
+        return snap_api::refusal(401, &[message]);
+    }
+    let message = "Transaction cannot be authorized with the current client/server key.";
+    Answer::refusal(401, message, &uuid(core.clock()))
 }
 
 fn accepts_json(headers: &HeaderMap) -> bool {
@@ -151,7 +168,7 @@ async fn work(core: Arc<Core>, request: Request, next: Next, claim: Option<Claim
     {
         claim.remember(Replay { http: parts.status, body: body.to_vec() });
     }
-    if let Some(transaction_id) = &outcome.made {
+    if let Some(Made::Transaction(transaction_id)) = &outcome.made {
         settle_if_asked(&core, transaction_id).await;
     }
     (Response::from_parts(parts, Body::from(body)), outcome.made.is_some())
@@ -181,7 +198,9 @@ impl Claim {
     #[expect(clippy::result_large_err, reason = "the answer is given at once")]
     fn take(core: &Arc<Core>, parts: &Parts, body: &[u8]) -> Result<Option<Self>, Response> {
         let key = key_header(&parts.headers).and_then(idempotency::usable);
-        let Some(key) = key.filter(|_| parts.method == Method::POST && supports_keys(body)) else {
+        let counts =
+            parts.method == Method::POST && !snap_api::is_call(parts.uri.path()) && supports_keys(body);
+        let Some(key) = key.filter(|_| counts) else {
             return Ok(None);
         };
         let claimed = core.state().keys.claim(&key, core.clock().now());

@@ -11,18 +11,37 @@ use crate::card::Card;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub(crate) enum Instruction {
-    VirtualAccount { bank: Bank, va_number: String },
-    Permata { va_number: String },
-    MandiriBill { bill_key: String },
+    VirtualAccount {
+        bank: Bank,
+        va_number: String,
+    },
+    Permata {
+        va_number: String,
+    },
+    MandiriBill {
+        bill_key: String,
+    },
     Gopay,
-    Qris { acquirer: String, qr_string: String },
+    Qris {
+        acquirer: String,
+        qr_string: String,
+    },
     Shopeepay,
     Dana,
-    Ovo { payer_phone_number: String },
-    Store { store: Store, payment_code: String },
+    Ovo {
+        payer_phone_number: String,
+    },
+    Store {
+        store: Store,
+        payment_code: String,
+    },
     Akulaku,
     Kredivo,
     CreditCard(Card),
+    /// A method nobody charges here; only a planted transaction has one.
+    Other {
+        payment_type: String,
+    },
 }
 
 /// The banks whose number sits in `va_numbers`.
@@ -88,7 +107,7 @@ pub(crate) const BILLER_CODE: &str = "70012";
 
 impl Instruction {
     /// `payment_type` as the gateway answers it.
-    pub(crate) fn payment_type(&self) -> &'static str {
+    pub(crate) fn payment_type(&self) -> &str {
         match self {
             Self::VirtualAccount { .. } | Self::Permata { .. } => "bank_transfer",
             Self::MandiriBill { .. } => "echannel",
@@ -101,6 +120,7 @@ impl Instruction {
             Self::Akulaku => "akulaku",
             Self::Kredivo => "kredivo",
             Self::CreditCard(_) => "credit_card",
+            Self::Other { payment_type } => payment_type,
         }
     }
 
@@ -116,6 +136,11 @@ impl Instruction {
 
     pub(crate) fn is_card(&self) -> bool {
         matches!(self, Self::CreditCard(_))
+    }
+
+    /// DANA is answered by another of the gateway's systems, which knows transaction ids only (contract, section 3).
+    pub(crate) fn is_of_snap_api(&self) -> bool {
+        matches!(self, Self::Dana)
     }
 
     /// Only these three take a settlement back within minutes (contract, section 6).
@@ -150,7 +175,8 @@ impl Instruction {
                 vec![("store", store.as_str()), ("payment_code", payment_code)]
             }
             Self::CreditCard(card) => vec![("masked_card", &card.masked)],
-            Self::Gopay | Self::Shopeepay | Self::Dana | Self::Akulaku | Self::Kredivo => vec![],
+            Self::Gopay | Self::Shopeepay | Self::Dana => vec![],
+            Self::Akulaku | Self::Kredivo | Self::Other { .. } => vec![],
         };
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
@@ -238,6 +264,17 @@ fn custom_number(bank: Bank, own: &str) -> String {
 pub(crate) fn digits(clock: &Clock, count: usize) -> String {
     let random: [u8; 32] = clock.random();
     random.iter().cycle().take(count).map(|byte| char::from(b'0' + byte % 10)).collect()
+}
+
+/// `A120240830074017NP16XMU4JTID`: the id of a transaction that the other system answers for. Its time is UTC.
+pub(crate) fn snap_api_id(clock: &Clock) -> String {
+    const LETTERS: [char; 36] = [
+        'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q', 'R', 'S', 'T',
+        'U', 'V', 'W', 'X', 'Y', 'Z', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
+    ];
+    let random: [u8; 10] = clock.random();
+    let drawn: String = random.iter().map(|byte| LETTERS[usize::from(*byte) % LETTERS.len()]).collect();
+    format!("A1{}{drawn}ID", clock.now().format("%Y%m%d%H%M%S"))
 }
 
 /// A random identifier of the form the gateway uses.

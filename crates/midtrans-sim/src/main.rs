@@ -49,6 +49,8 @@ Try it:
 
   curl -X POST http://127.0.0.1:9090/sim/transactions/room-7/settle     pay it (or: expire, deny, cancel)
   curl http://127.0.0.1:9090/sim/transactions                           what there is
+  curl http://127.0.0.1:9090/sim/pages                                  the hosted pages (Snap), each with its token
+  curl http://127.0.0.1:9090/sim/pages/TOKEN/pay -d card_number=4811111111111114   pay on one of them
   curl http://127.0.0.1:9090/sim/notifications                          what was sent, what waits
   curl http://127.0.0.1:9090/sim/faults -H 'Content-Type: application/json' \\
     -d '{\"api\":{\"fail_next\":{\"n\":2,\"kind\":\"503\"}}}'                 the next two calls fail";

@@ -33,6 +33,11 @@ pub(crate) fn lifetime(payment_type: &Value, acquirer: &Value) -> Lifetime {
     Lifetime { usual, longest, negotiable }
 }
 
+/// The life of a card payment whose payer is at the bank's page.
+pub(crate) fn lifetime_of_cards() -> Lifetime {
+    lifetime(&Value::String("credit_card".to_owned()), &Value::Null)
+}
+
 /// Reads the method; `None` goes with a message in `wrong`.
 pub(crate) fn read(body: &Value, wrong: &mut Vec<String>) -> Result<Option<Method>, NoCharge> {
     let payment_type = match &body["payment_type"] {

@@ -16,6 +16,9 @@ pub const RETRY_INTERVALS: [Duration; 5] = [
     Duration::from_secs(210 * 60),
 ];
 
+/// How long the gateway waits for the answer to a notification (contract, section 7).
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
 /// What a simulator is told before it starts.
 #[derive(Clone)]
 pub struct Options {
@@ -35,6 +38,8 @@ pub struct Options {
     pub state_file: Option<PathBuf>,
     /// The longest wait before the second, third, ... attempt; each wait is drawn between half and the whole.
     pub retry_intervals: Vec<Duration>,
+    /// How long a notification waits for the merchant's answer, by the machine's clock.
+    pub answer_within: Duration,
     /// Divides every retry interval, so that a demonstration need not take hours.
     pub retry_speedup: u32,
 }
@@ -52,6 +57,7 @@ impl Options {
             clock,
             state_file: None,
             retry_intervals: RETRY_INTERVALS.to_vec(),
+            answer_within: ANSWER_WITHIN,
             retry_speedup: 1,
         }
     }
@@ -75,6 +81,7 @@ impl fmt::Debug for Options {
             .field("clock", &self.clock)
             .field("state_file", &self.state_file)
             .field("retry_intervals", &self.retry_intervals)
+            .field("answer_within", &self.answer_within)
             .field("retry_speedup", &self.retry_speedup)
             .finish()
     }

@@ -11,19 +11,27 @@ use serde::Deserialize;
 use crate::answers::wib;
 use crate::core::Core;
 use crate::faults::Faults;
+use crate::foreign::Foreign;
 use crate::qr;
+use crate::snap_page;
 use crate::transaction::{Act, Transaction};
 
 /// As many transactions as the page shows at once.
 const SHOWN_MAX: usize = 50;
 /// The buttons, with their words for people.
-const BUTTONS: [(&str, &str); 6] = [
+const BUTTONS: [(&str, &str); 12] = [
     ("pay", "Pay"),
+    ("prove", "Prove by OTP"),
     ("expire", "Expire"),
     ("deny", "Deny"),
+    ("fail", "Fail"),
+    ("challenge", "Challenge"),
+    ("approve", "Approve"),
     ("cancel", "Cancel"),
     ("reverse", "Reverse"),
     ("refund", "Refund"),
+    ("partial_chargeback", "Charge back in part"),
+    ("chargeback", "Charge back"),
 ];
 
 #[derive(Deserialize)]
@@ -58,6 +66,7 @@ pub(crate) async fn list(State(core): State<Arc<Core>>, Query(query): Query<List
             }
             @if found.is_empty() { p { "There is no transaction to show." } }
             @for transaction in found { (card(transaction)) }
+            (snap_page::links(&state, core.clock().now()))
             (notifications(state.sent.latest(8)))
             (switches(&state.faults))
         },
@@ -99,7 +108,7 @@ pub(crate) async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css")], include_str!("style.css")).into_response()
 }
 
-fn layout(title: &str, main: &Markup) -> Html<String> {
+pub(crate) fn layout(title: &str, main: &Markup) -> Html<String> {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -174,6 +183,14 @@ fn notifications<'a>(latest: impl Iterator<Item = &'a crate::SentNotification>) 
                 form method="post" action="/sim/notifications/test" { button { "Send dashboard test notification" } }
                 form method="post" action="/sim/notifications/release" { button { "Release held notifications" } }
             }
+            h3 { "Messages that are no payment of yours" }
+            div.buttons {
+                @for kind in Foreign::ALL {
+                    form method="post" action=(format!("/sim/notifications/foreign/{}", kind.as_str())) {
+                        button { (kind.as_str().replace('_', " ")) }
+                    }
+                }
+            }
         }
     }
 }
@@ -238,7 +255,7 @@ fn choice(name: &str, words: &str, chosen: &str, values: &[&str]) -> Markup {
 }
 
 /// `Rp1.250.000`
-fn rupiah(amount: i64) -> String {
+pub(crate) fn rupiah(amount: i64) -> String {
     let digits = amount.to_string();
     let mut text = String::from("Rp");
     for (at, digit) in digits.chars().enumerate() {

@@ -10,20 +10,18 @@ use crate::core::{Core, State};
 use crate::outbox::Parcel;
 use crate::records::SentNotification;
 
-/// How long the gateway waits for the merchant's answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// How many 307 and 308 are followed.
 const HOPS_MAX: u32 = 5;
 
 /// The HTTP client of the notifications: it follows no redirect by itself.
-pub(crate) fn http_client() -> reqwest::Result<Client> {
+pub(crate) fn http_client(answer_within: Duration) -> reqwest::Result<Client> {
     // Whoever embeds the simulator may have chosen a provider already; theirs stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .no_proxy()
         .redirect(redirect::Policy::none())
-        .connect_timeout(ANSWER_WITHIN)
-        .timeout(ANSWER_WITHIN)
+        .connect_timeout(answer_within)
+        .timeout(answer_within)
         .build()
 }
 

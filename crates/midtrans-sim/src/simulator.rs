@@ -14,7 +14,7 @@ use crate::faults::Faults;
 use crate::options::Options;
 use crate::records::{Call, SentNotification};
 use crate::transaction::{Act, TransactionView};
-use crate::{api, control, state_file};
+use crate::{api, control, snap_page, state_file};
 
 /// How long `wait_until_delivered` waits.
 const DELIVERED_WITHIN: Duration = Duration::from_secs(60);
@@ -24,7 +24,7 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(5);
 /// A running simulator; it stops when this is dropped.
 #[derive(Debug)]
 pub struct Simulator {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     address: SocketAddr,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -81,7 +81,7 @@ impl Simulator {
         let address = listener.local_addr().map_err(|error| StartError::Listen { address: asked, error })?;
         let mut state = State { notification_url: options.notification_url.clone(), ..State::default() };
         if let Some(path) = &options.state_file {
-            (state.world, state.outbox) = state_file::read(path)?;
+            (state.world, state.pages, state.outbox) = state_file::read(path)?;
         }
         let core = Arc::new(Core::new(options, format!("http://{address}"), state)?);
         let mut tasks = vec![tokio::spawn(serve(Arc::clone(&core), listener))];
@@ -142,6 +142,14 @@ impl Simulator {
         self.act(id, Act::Expire)
     }
 
+    /// The payer proves at the bank's page who they are (3DS), and the card does what it is known for.
+    ///
+    /// # Errors
+    /// As `settle`.
+    pub async fn prove(&self, id: &str) -> Result<TransactionView, Refused> {
+        self.act(id, Act::Prove)
+    }
+
     /// The bank refuses.
     ///
     /// # Errors
@@ -180,6 +188,22 @@ impl Simulator {
     /// As `settle`.
     pub async fn charge_back(&self, id: &str) -> Result<TransactionView, Refused> {
         self.act(id, Act::Chargeback)
+    }
+
+    /// The card's owner got some of the money back from the bank.
+    ///
+    /// # Errors
+    /// As `settle`.
+    pub async fn charge_back_partially(&self, id: &str) -> Result<TransactionView, Refused> {
+        self.act(id, Act::PartialChargeback)
+    }
+
+    /// It breaks down on the way to the bank: a pending transaction ends in `failure`.
+    ///
+    /// # Errors
+    /// As `settle`.
+    pub async fn fail(&self, id: &str) -> Result<TransactionView, Refused> {
+        self.act(id, Act::Fail)
     }
 
     /// Somebody refunds at the dashboard: that many rupiah, or all that is left.
@@ -286,6 +310,7 @@ async fn serve(core: Arc<Core>, listener: TcpListener) {
     let app = Router::new()
         .merge(api::routes(&core))
         .merge(control::routes())
+        .merge(snap_page::routes())
         .fallback(api::fallback)
         .with_state(core);
     if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await {

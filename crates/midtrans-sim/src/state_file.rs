@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::core::{Core, State};
 use crate::outbox::{Outbox, Parcel};
 use crate::simulator::StartError;
+use crate::snap::{Page, Pages};
 use crate::transaction::Transaction;
 use crate::world::World;
 
@@ -19,6 +20,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[derive(Serialize)]
 struct Written<'a> {
     transactions: &'a [Transaction],
+    pages: &'a [Page],
     waiting: Vec<(Time, &'a Parcel)>,
 }
 
@@ -26,11 +28,13 @@ struct Written<'a> {
 struct Read {
     transactions: Vec<Transaction>,
     #[serde(default)]
+    pages: Vec<Page>,
+    #[serde(default)]
     waiting: Vec<(Time, Parcel)>,
 }
 
 /// Reads the world; a file that is not there is an empty one.
-pub(crate) fn read(path: &Path) -> Result<(World, Outbox), StartError> {
+pub(crate) fn read(path: &Path) -> Result<(World, Pages, Outbox), StartError> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(<_>::default()),
@@ -42,7 +46,7 @@ pub(crate) fn read(path: &Path) -> Result<(World, Outbox), StartError> {
     for (due, parcel) in read.waiting {
         outbox.send_later(due, parcel);
     }
-    Ok((World::of(read.transactions), outbox))
+    Ok((World::of(read.transactions), Pages::of(read.pages), outbox))
 }
 
 /// Writes the world after each change until the simulator stops, and once more then.
@@ -80,6 +84,10 @@ async fn write(core: &Core) {
 }
 
 fn text(state: &State, now: Time) -> serde_json::Result<Vec<u8>> {
-    let written = Written { transactions: state.world.all(), waiting: state.outbox.unsent(now).collect() };
+    let written = Written {
+        transactions: state.world.all(),
+        pages: state.pages.all(),
+        waiting: state.outbox.unsent(now).collect(),
+    };
     serde_json::to_vec(&written)
 }

@@ -36,6 +36,10 @@ pub enum Status {
     PartialRefund,
     /// Taken back by the card's bank.
     Chargeback,
+    /// Taken back by the card's bank in part.
+    PartialChargeback,
+    /// A word this enum does not know, on a planted transaction.
+    Other,
 }
 
 impl Status {
@@ -54,12 +58,19 @@ impl Status {
             Self::Refund => "refund",
             Self::PartialRefund => "partial_refund",
             Self::Chargeback => "chargeback",
+            Self::PartialChargeback => "partial_chargeback",
+            Self::Other => "other",
         }
     }
 
     /// True where the order id may be charged again (contract, section 2).
     pub(crate) fn frees_the_order_id(self) -> bool {
         matches!(self, Self::Cancel | Self::Expire)
+    }
+
+    /// True where a hosted page takes another try: a refused card is no end there (contract, section 2).
+    pub(crate) fn lets_a_page_try_again(self) -> bool {
+        self.frees_the_order_id() || matches!(self, Self::Deny | Self::Failure)
     }
 }
 
@@ -93,6 +104,8 @@ impl Fraud {
 pub(crate) enum Act {
     /// The payer pays (a card is captured first, settled the second time).
     Settle,
+    /// The payer proves at the bank's page who they are (3DS), and the card does what it is known for.
+    Prove,
     /// The merchant takes an authorised amount.
     Capture,
     /// The fraud detection wants a person to look at a card payment.
@@ -109,6 +122,10 @@ pub(crate) enum Act {
     Reverse,
     /// The card's owner got the money back from the bank.
     Chargeback,
+    /// The card's owner got some of the money back from the bank.
+    PartialChargeback,
+    /// It breaks down on the way to the bank.
+    Fail,
 }
 
 impl Act {
@@ -116,6 +133,7 @@ impl Act {
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "settle" | "pay" => Self::Settle,
+            "prove" => Self::Prove,
             "capture" => Self::Capture,
             "challenge" => Self::Challenge,
             "approve" => Self::Approve,
@@ -124,6 +142,8 @@ impl Act {
             "expire" => Self::Expire,
             "reverse" => Self::Reverse,
             "chargeback" => Self::Chargeback,
+            "partial_chargeback" => Self::PartialChargeback,
+            "fail" => Self::Fail,
             _ => return None,
         })
     }
@@ -152,6 +172,9 @@ pub(crate) struct Transaction {
     pub(crate) echo: Map<String, Value>,
     #[serde(default)]
     pub(crate) destinations: Destinations,
+    /// The notification it was planted with, while nothing has happened to it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(crate) said: Map<String, Value>,
 }
 
 /// Where the notifications of one charge go, by its own headers.
@@ -180,9 +203,14 @@ impl Transaction {
     /// The whole life of a transaction; `None` is a move the gateway refuses with 412.
     pub(crate) fn on(&self, act: Act) -> Option<(Status, Option<Fraud>)> {
         use Status::{
-            Authorize, Cancel, Capture, Chargeback, Deny, Expire, PartialRefund, Pending, Settlement,
+            Authorize, Cancel, Capture, Chargeback, Deny, Expire, Failure, PartialChargeback, PartialRefund,
+            Pending, Settlement,
         };
         let card = self.instruction.is_card();
+        if let (Pending, Act::Prove, Instruction::CreditCard(card)) = (self.status, act, &self.instruction) {
+            let (status, fraud) = card.outcome_when_proved();
+            return Some((status, Some(fraud)));
+        }
         let challenged = self.fraud == Some(Fraud::Challenge);
         Some(match (self.status, act) {
             (Pending, Act::Settle | Act::Capture) if card => (Capture, self.fraud),
@@ -197,7 +225,13 @@ impl Transaction {
             (Pending | Authorize | Capture, Act::Cancel) => (Cancel, self.fraud),
             (Pending | Authorize, Act::Expire) => (Expire, self.fraud),
             (Settlement, Act::Reverse) if self.instruction.can_be_reversed() => (Deny, self.fraud),
-            (Settlement | PartialRefund, Act::Chargeback) if card => (Chargeback, self.fraud),
+            (Pending, Act::Fail) => (Failure, self.fraud),
+            (Settlement | PartialRefund | PartialChargeback, Act::Chargeback) if card => {
+                (Chargeback, self.fraud)
+            }
+            (Settlement | PartialRefund | PartialChargeback, Act::PartialChargeback) if card => {
+                (PartialChargeback, self.fraud)
+            }
             _ => return None,
         })
     }
@@ -205,6 +239,16 @@ impl Transaction {
     /// What was given back so far, in whole rupiah.
     pub(crate) fn refunded(&self) -> i64 {
         self.refunds.iter().map(|refund| refund.amount).sum()
+    }
+
+    /// `status_code` of a notification about how it stands (contract, section 7).
+    pub(crate) fn notification_code(&self) -> u16 {
+        match self.status {
+            Status::Pending => 201,
+            Status::Deny | Status::Expire | Status::Cancel | Status::Failure => 202,
+            Status::Capture if self.is_challenged() => 201,
+            _ => 200,
+        }
     }
 
     /// True for a card payment that waits for a person's verdict.

@@ -30,7 +30,6 @@ impl World {
     pub(crate) fn of(transactions: Vec<Transaction>) -> Self {
         let mut world = Self::default();
         for transaction in transactions {
-            world.refunds_made += u64::try_from(transaction.refunds.len()).unwrap_or_default();
             world.insert(transaction);
         }
         world
@@ -54,6 +53,15 @@ impl World {
         self.orders.get(id).and_then(|attempts| attempts.last()).or_else(|| self.ids.get(id)).copied()
     }
 
+    /// As `find`, for GET status: a transaction of the other system has no order id there, and is told only to those
+    /// who name that system.
+    pub(crate) fn find_to_tell(&self, id: &str, of_snap_api: bool) -> Option<usize> {
+        let is_ours = |at: &usize| !self.transactions[*at].instruction.is_of_snap_api();
+        let attempts = self.orders.get(id).map_or(&[][..], Vec::as_slice);
+        let by_order = attempts.iter().copied().rfind(is_ours);
+        by_order.or_else(|| self.ids.get(id).copied().filter(|at| of_snap_api || is_ours(at)))
+    }
+
     /// As `find`, and by the number the payer types in.
     pub(crate) fn find_as_payer(&self, id: &str) -> Option<usize> {
         self.find(id).or_else(|| self.numbers.get(id).copied())
@@ -72,9 +80,34 @@ impl World {
     pub(crate) fn insert(&mut self, transaction: Transaction) -> usize {
         let at = self.transactions.len();
         self.orders.entry(transaction.order_id.clone()).or_default().push(at);
+        self.note(&transaction, at);
+        self.transactions.push(transaction);
+        at
+    }
+
+    /// Puts a transaction in the place of the one with the same ids, or besides the others.
+    pub(crate) fn plant(&mut self, transaction: Transaction) -> usize {
+        let same = self.ids.get(&transaction.transaction_id).copied();
+        let Some(at) = same.filter(|at| self.transactions[*at].order_id == transaction.order_id) else {
+            return self.insert(transaction);
+        };
+        self.expiring.retain(|(_, other)| *other != at);
+        self.confirming.retain(|(_, other)| *other != at);
+        self.note(&transaction, at);
+        self.transactions[at] = transaction;
+        at
+    }
+
+    /// Where a transaction is to be found, and what time will do to it; what was planted stays as it was planted.
+    fn note(&mut self, transaction: &Transaction, at: usize) {
         self.ids.insert(transaction.transaction_id.clone(), at);
         if let Some(number) = transaction.instruction.number() {
             self.numbers.insert(number.to_owned(), at);
+        }
+        let latest = transaction.refunds.iter().map(|refund| refund.chargeback_id).max();
+        self.refunds_made = self.refunds_made.max(latest.unwrap_or_default());
+        if transaction.is_as_planted() {
+            return;
         }
         if transaction.on(Act::Expire).is_some() {
             self.expiring.insert((transaction.expires, at));
@@ -82,14 +115,13 @@ impl World {
         for refund in transaction.refunds.iter().filter(|refund| refund.confirmed.is_none()) {
             self.confirming.insert((refund.created + BANK_CONFIRMS_AFTER, at));
         }
-        self.transactions.push(transaction);
-        at
     }
 
     /// Moves a transaction, or leaves it as it is.
     pub(crate) fn apply(&mut self, at: usize, act: Act, now: Time) -> Result<(), Illegal> {
         let transaction = &mut self.transactions[at];
         let (status, fraud) = transaction.on(act).ok_or(Illegal)?;
+        transaction.leave_what_was_planted();
         if status == Status::Settlement {
             transaction.settled = Some(now);
         }
@@ -128,6 +160,7 @@ impl World {
         let key = wanted.key.unwrap_or_else(|| format!("{}-{chargeback_id}", transaction.transaction_id));
         let refund =
             Refund { chargeback_id, key, amount, reason: wanted.reason, created: now, confirmed: None };
+        transaction.leave_what_was_planted();
         transaction.refunds.push(refund);
         let whole = transaction.refunded() == transaction.amount;
         transaction.status = if whole { Status::Refund } else { Status::PartialRefund };
@@ -164,8 +197,9 @@ mod tests {
     use crate::instruction::Instruction;
     use crate::transaction::{Destinations, Fraud};
 
-    const ACTS: [Act; 10] = [
+    const ACTS: [Act; 13] = [
         Act::Settle,
+        Act::Prove,
         Act::Capture,
         Act::Challenge,
         Act::Approve,
@@ -175,6 +209,8 @@ mod tests {
         Act::Expire,
         Act::Reverse,
         Act::Chargeback,
+        Act::PartialChargeback,
+        Act::Fail,
     ];
 
     fn gopay(number: usize, status: Status) -> Transaction {
@@ -191,12 +227,14 @@ mod tests {
             refunds: Vec::new(),
             echo: Map::new(),
             destinations: Destinations::default(),
+            said: Map::new(),
         }
     }
 
     #[test]
     fn what_is_final_stays_as_it_is() {
-        for status in [Status::Deny, Status::Cancel, Status::Expire, Status::Failure, Status::Refund] {
+        use Status::{Cancel, Chargeback, Deny, Expire, Failure, Refund};
+        for status in [Deny, Cancel, Expire, Failure, Refund, Chargeback] {
             for act in ACTS {
                 assert_eq!(gopay(0, status).on(act), None, "{status} {act:?}");
             }

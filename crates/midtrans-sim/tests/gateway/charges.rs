@@ -222,6 +222,33 @@ async fn a_wanted_number_is_fitted_and_one_in_use_is_replaced_silently() {
     assert_eq!(kit.charge(&wants("4", "permata", "123")).await.0, 400);
 }
 
+#[tokio::test]
+async fn refusals_speak_in_the_body_and_keep_http_200() {
+    let kit = Kit::open().await;
+    kit.paid(&order("paid", "gopay")).await;
+    let mut ovo = order("ovo", "ovo");
+    ovo["ovo"] = json!({ "payer_phone_number": "080000000" });
+    let mut known = order("known", "ovo");
+    known["ovo"] = json!({ "payer_phone_number": "081234567890" });
+    assert_eq!(kit.charge(&known).await.1["status_code"], "201");
+    let too_much = json!({ "amount": 44_001 });
+    for (request, code) in [
+        (kit.post("/v2/charge").json(&order("old", "bca_klikpay")), "402"),
+        (kit.post("/v2/charge").json(&ovo), "404"),
+        (kit.get("/v2/nobody/status"), "404"),
+        (kit.post("/v2/charge").json(&bca("paid")), "406"),
+        (kit.post("/v2/charge").json(&order("card", "credit_card")), "411"),
+        (kit.post("/v2/paid/cancel"), "412"),
+        (kit.post("/v2/charge").body("{"), "413"),
+        (kit.post("/v2/paid/refund").json(&too_much), "414"),
+    ] {
+        let (http, answer) = kit.answer(request).await;
+        assert_eq!((http, answer["status_code"].as_str()), (200, Some(code)), "{answer}");
+    }
+    let (http, answer) = kit.answer(kit.get("/v2/charge")).await;
+    assert_eq!((http, &answer["status_code"]), (405, &json!("405")));
+}
+
 fn is_digits(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_digit()))
 }

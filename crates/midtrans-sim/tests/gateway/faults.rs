@@ -3,7 +3,7 @@
 use midtrans_sim::{Calls, Failure, Loss, Status};
 use serde_json::json;
 
-use crate::kit::{Kit, bca};
+use crate::kit::{Kit, bca, order};
 
 #[tokio::test]
 async fn the_rate_limiter_answers_without_a_status_code() {
@@ -117,4 +117,27 @@ async fn a_simulator_that_is_shut_down_answers_nobody() {
     kit.sim.shutdown().await;
     assert!(hanging.await.unwrap().is_err());
     assert!(again.send().await.is_err());
+}
+
+#[tokio::test]
+async fn a_denied_capture_leaves_the_amount_reserved() {
+    let kit = Kit::open().await;
+    let mut body = order("o", "credit_card");
+    body["credit_card"] = json!({ "token_id": "481111-1114-token", "type": "authorize" });
+    let id = kit.charge(&body).await.1["transaction_id"].clone();
+    kit.sim.faults(|f| f.api.deny_captures = true);
+    let wanted = json!({ "transaction_id": id, "gross_amount": 40_000 });
+    let capture = || kit.post("/v2/capture").json(&wanted);
+    let (http, denied) = kit.answer(capture()).await;
+    assert_eq!((http, &denied["status_code"]), (200, &json!("202")));
+    assert_eq!(denied["transaction_status"], "deny");
+    assert_eq!(kit.status("o").await["transaction_status"], "authorize");
+    assert_eq!(kit.status("o").await["gross_amount"], "44000.00");
+    kit.sim.faults(|f| f.reset());
+    let captured = kit.answer(capture()).await.1;
+    assert_eq!(
+        (&captured["transaction_status"], &captured["gross_amount"]),
+        (&json!("capture"), &json!("40000.00"))
+    );
+    assert_eq!(kit.answer(capture()).await.1["status_code"], "412");
 }

@@ -35,6 +35,7 @@ struct Inbox {
     agents: Vec<String>,
     answers: VecDeque<u16>,
     usual: u16,
+    silent: bool,
 }
 
 impl Merchant {
@@ -50,6 +51,11 @@ impl Merchant {
     /// Answers every notification with this from now on.
     pub(crate) fn answers(&self, status: u16) {
         self.inbox.lock().unwrap().usual = status;
+    }
+
+    /// Takes notifications, and answers none from now on.
+    pub(crate) fn falls_silent(&self) {
+        self.inbox.lock().unwrap().silent = true;
     }
 
     /// Answers the next ones with these, one after the other.
@@ -72,10 +78,15 @@ impl Merchant {
 }
 
 async fn take(State(inbox): State<Arc<Mutex<Inbox>>>, headers: HeaderMap, body: Bytes) -> Response {
-    let mut inbox = inbox.lock().unwrap();
-    inbox.bodies.push(serde_json::from_slice(&body).unwrap());
-    inbox.agents.push(headers[header::USER_AGENT].to_str().unwrap().to_owned());
-    let status = inbox.answers.pop_front().unwrap_or(inbox.usual);
+    let (status, silent) = {
+        let mut inbox = inbox.lock().unwrap();
+        inbox.bodies.push(serde_json::from_slice(&body).unwrap());
+        inbox.agents.push(headers[header::USER_AGENT].to_str().unwrap().to_owned());
+        (inbox.answers.pop_front().unwrap_or(inbox.usual), inbox.silent)
+    };
+    if silent {
+        std::future::pending::<()>().await;
+    }
     (StatusCode::from_u16(status).unwrap(), [(header::LOCATION, "/elsewhere")]).into_response()
 }
 
