@@ -21,6 +21,8 @@ pub struct Gateway {
     pub client_key: Option<Secret>,
     /// Where the Core API is.
     pub base_url: String,
+    /// Where the hosted payment page is.
+    pub page_url: String,
 }
 
 /// All settings of a process.
@@ -63,6 +65,8 @@ impl std::error::Error for Mistakes {}
 
 const SANDBOX: &str = "https://api.sandbox.midtrans.com";
 const PRODUCTION: &str = "https://api.midtrans.com";
+const SANDBOX_PAGE: &str = "https://app.sandbox.midtrans.com";
+const PRODUCTION_PAGE: &str = "https://app.midtrans.com";
 
 impl Config {
     /// Reads the environment of this process and the file that `KASIR_CONFIG` names, `kasir.toml` by default.
@@ -186,7 +190,18 @@ fn gateway(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> 
             "MIDTRANS_SERVER_KEY is a production key, MIDTRANS_BASE_URL is the sandbox host".to_owned(),
         );
     }
-    Some(Gateway { server_key: Secret::from(server_key), client_key, base_url })
+    // The page has a host of its own; a gateway that is neither of the two, like the simulator, has one for all.
+    let usual_page = match base_url.as_str() {
+        SANDBOX => SANDBOX_PAGE,
+        PRODUCTION => PRODUCTION_PAGE,
+        other => other,
+    };
+    let page_url = env("MIDTRANS_PAGE_URL").unwrap_or_else(|| usual_page.to_owned());
+    let page_url = page_url.trim_end_matches('/').to_owned();
+    if [(SANDBOX, PRODUCTION_PAGE), (PRODUCTION, SANDBOX_PAGE)].contains(&(&base_url, &page_url)) {
+        mistakes.push("MIDTRANS_PAGE_URL and MIDTRANS_BASE_URL are of different environments".to_owned());
+    }
+    Some(Gateway { server_key: Secret::from(server_key), client_key, base_url, page_url })
 }
 
 fn secrets(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Vec<Secret> {
@@ -273,6 +288,13 @@ mod tests {
         let host = |key| load(&[("MIDTRANS_SERVER_KEY", key)], "").unwrap().gateway.unwrap().base_url;
         assert_eq!(host("SB-Mid-server-x"), SANDBOX);
         assert_eq!(host("Mid-server-x"), PRODUCTION);
+        let page = |key| load(&[("MIDTRANS_SERVER_KEY", key)], "").unwrap().gateway.unwrap().page_url;
+        assert_eq!(page("SB-Mid-server-x"), SANDBOX_PAGE);
+        assert_eq!(page("Mid-server-x"), PRODUCTION_PAGE);
+        let local = [("MIDTRANS_SERVER_KEY", "SB-x"), ("MIDTRANS_BASE_URL", "http://127.0.0.1:1")];
+        assert_eq!(load(&local, "").unwrap().gateway.unwrap().page_url, "http://127.0.0.1:1");
+        let mixed = [("MIDTRANS_SERVER_KEY", "SB-x"), ("MIDTRANS_PAGE_URL", PRODUCTION_PAGE)];
+        assert!(load(&mixed, "").is_err());
         for (key, url) in [("SB-Mid-server-x", PRODUCTION), ("Mid-server-x", SANDBOX)] {
             assert!(load(&[("MIDTRANS_SERVER_KEY", key), ("MIDTRANS_BASE_URL", url)], "").is_err());
         }

@@ -137,7 +137,8 @@ fn simulator(config: &Config, clock: &Clock) -> anyhow::Result<Option<Gateway>> 
     }
     let (server_key, client_key) = demo::simulator_keys(&roles::installation_secret(config, clock)?);
     let base_url = format!("http://{}", reachable(config.simulator_addr));
-    Ok(Some(Gateway { server_key, client_key: Some(client_key), base_url }))
+    let page_url = base_url.clone();
+    Ok(Some(Gateway { server_key, client_key: Some(client_key), base_url, page_url }))
 }
 
 /// Where to find who listens on all addresses.

@@ -215,5 +215,10 @@ fn state_file_beside(database: &std::path::Path) -> PathBuf {
 
 fn gateway_of(simulator: &Simulator, secret: &Secret) -> Gateway {
     let (server_key, client_key) = demo::simulator_keys(secret);
-    Gateway { server_key, client_key: Some(client_key), base_url: simulator.base_url().to_owned() }
+    Gateway {
+        server_key,
+        client_key: Some(client_key),
+        base_url: simulator.base_url().to_owned(),
+        page_url: simulator.base_url().to_owned(),
+    }
 }

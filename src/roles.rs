@@ -192,6 +192,7 @@ pub fn app(parts: &Parts) -> anyhow::Result<App> {
         notification_keys,
         body_bytes_max: limits.body_bytes,
         page_size_max: limits.page_size,
+        rules: config.file.rules(),
         default_price: config.file.house.default_price,
         terms: config.file.terms(),
         request_timeout: config.request_timeout(),
@@ -208,6 +209,7 @@ pub fn app(parts: &Parts) -> anyhow::Result<App> {
         passwords,
         tokens,
         patience,
+        notified: http::Notified::default(),
         watches: Watches::new(limits.waiting_requests, limits.event_streams),
         stop: CancellationToken::new(),
         settings,
@@ -222,6 +224,7 @@ pub fn context(parts: &Parts) -> anyhow::Result<workers::Context> {
     let calls = &parts.config.file.gateway;
     let midtrans = Midtrans::new(midtrans::Settings {
         base_url: parts.gateway.base_url.clone(),
+        page_url: parts.gateway.page_url.clone(),
         server_key: parts.gateway.server_key.clone(),
         connect_timeout: Duration::from_secs(calls.connect_timeout_s),
         timeout: Duration::from_secs(calls.timeout_s),
@@ -232,6 +235,8 @@ pub fn context(parts: &Parts) -> anyhow::Result<workers::Context> {
         clock: parts.clock.clone(),
         queue: parts.queue.clone(),
         schedule: parts.config.file.poll_schedule(),
+        rules: parts.config.file.rules(),
+        authorize_only: calls.authorize_cards,
         item: calls.item.clone(),
         terms: parts.config.file.terms(),
     })

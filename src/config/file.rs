@@ -1,12 +1,18 @@
 //! `kasir.toml`: limits and schedules, each with a default.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::{PollSchedule, Rupiah, Terms};
+use domain::{Method, PollSchedule, Refunds, RuleBook, Rules, Rupiah, Share, Terms};
 use queue::Limits as JobLimits;
 use serde::Deserialize;
 
 const YEAR_MIN: u64 = 366 * 24 * 60;
+/// The gateway trims anything longer (contract §2).
+const VALID_FOR_MIN_MAX: u64 = 180 * 24 * 60;
+/// A hosted page is open for so long at least, and at most.
+const PAGE_MIN: Duration = Duration::from_secs(5 * 60);
+const PAGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What `kasir.toml` may say. A name that is not known is a mistake.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -22,6 +28,62 @@ pub struct File {
     pub login: Login,
     /// The house and its rent.
     pub house: House,
+    /// What the house sets for a method, by its name.
+    pub methods: BTreeMap<String, MethodSettings>,
+}
+
+/// What the house sets for a method. What is left out is as the gateway usually has it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MethodSettings {
+    /// The least that is taken, in rupiah.
+    pub min: Option<Rupiah>,
+    /// The most that is taken, in rupiah.
+    pub max: Option<Rupiah>,
+    /// How long the payer has, in minutes.
+    pub valid_for_min: Option<u64>,
+    /// What the gateway gives back: `none`, `whole` or `parts`.
+    pub refund: Option<RefundShare>,
+    /// For so many days after the payment.
+    pub refund_days: Option<u32>,
+    /// Whether the bank is asked at once.
+    pub refund_direct: Option<bool>,
+    /// Whether the gateway heeds an Idempotency-Key for it.
+    pub idempotency_key: Option<bool>,
+}
+
+/// How much of a payment the gateway gives back.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundShare {
+    /// Nothing.
+    None,
+    /// All of it and nothing less.
+    Whole,
+    /// Any part.
+    Parts,
+}
+
+impl MethodSettings {
+    fn over(&self, usual: Rules) -> Rules {
+        let refunds = usual.refunds;
+        Rules {
+            min: self.min.unwrap_or(usual.min),
+            max: self.max.unwrap_or(usual.max),
+            valid_for: self.valid_for_min.map_or(usual.valid_for, |min| Duration::from_secs(min * 60)),
+            refunds: Refunds {
+                share: match self.refund {
+                    Some(RefundShare::None) => Share::None,
+                    Some(RefundShare::Whole) => Share::Whole,
+                    Some(RefundShare::Parts) => Share::Parts,
+                    None => refunds.share,
+                },
+                days: self.refund_days.unwrap_or(refunds.days),
+                direct: self.refund_direct.unwrap_or(refunds.direct),
+            },
+            idempotency_key: self.idempotency_key.unwrap_or(usual.idempotency_key),
+        }
+    }
 }
 
 /// The house and its rent.
@@ -98,6 +160,8 @@ pub struct Calls {
     pub timeout_s: u64,
     /// What the payer reads as the thing that is paid for, at most 50 characters.
     pub item: String,
+    /// Whether cards are only authorised, and an admin takes the money.
+    pub authorize_cards: bool,
 }
 
 impl Default for Limits {
@@ -144,7 +208,12 @@ impl Default for House {
 
 impl Default for Calls {
     fn default() -> Self {
-        Self { connect_timeout_s: 5, timeout_s: 30, item: "Sewa kamar kost".to_owned() }
+        Self {
+            connect_timeout_s: 5,
+            timeout_s: 30,
+            item: "Sewa kamar kost".to_owned(),
+            authorize_cards: false,
+        }
     }
 }
 
@@ -185,9 +254,45 @@ impl File {
         if !(1..=31).contains(&self.house.due_day) {
             mistakes.push("house.due_day is not a day from 1 to 31".to_owned());
         }
+        self.check_methods(mistakes);
         if limits.job_timeout_s <= self.gateway.timeout_s {
             mistakes.push("limits.job_timeout_s is not longer than gateway.timeout_s".to_owned());
         }
+    }
+
+    fn check_methods(&self, mistakes: &mut Vec<String>) {
+        for (code, settings) in &self.methods {
+            let Some(method) = Method::offered().find(|method| method.code() == code) else {
+                mistakes.push(format!("methods.{code} is no method; GET /api/payment-methods lists them"));
+                continue;
+            };
+            let rules = settings.over(method.profile().rules);
+            if rules.min > rules.max {
+                mistakes.push(format!("methods.{code}: min is more than max"));
+            }
+            let minutes = settings.valid_for_min.unwrap_or(1);
+            if !(1..=VALID_FOR_MIN_MAX).contains(&minutes) {
+                mistakes.push(format!("methods.{code}.valid_for_min is not between 1 minute and 180 days"));
+            }
+            if method.is_on_a_page() && !(PAGE_MIN..=PAGE_MAX).contains(&rules.valid_for) {
+                mistakes.push(format!("methods.{code}.valid_for_min is not between 5 minutes and 7 days"));
+            }
+            if rules.refunds.share != Share::None && rules.refunds.days == 0 {
+                mistakes.push(format!("methods.{code}.refund_days is 0, though it can be given back"));
+            }
+        }
+    }
+
+    /// What the house has set for the methods.
+    #[must_use]
+    pub fn rules(&self) -> RuleBook {
+        let mut book = RuleBook::default();
+        for (code, settings) in &self.methods {
+            if let Ok(method) = Method::try_from(code.as_str()) {
+                book.set(method, settings.over(method.profile().rules));
+            }
+        }
+        book
     }
 
     /// The schedule as the domain knows it.

@@ -57,7 +57,7 @@ pub(super) async fn cancel(
 
 /// Says that nobody wants the payment, and has it cancelled at the gateway. How it ends is the gateway's answer: it may
 /// have been paid at this moment, and then it is paid.
-async fn give_up(app: &App, me: &Person, invoice: &str) -> Result<Payment, Problem> {
+pub(super) async fn give_up(app: &App, me: &Person, invoice: &str) -> Result<Payment, Problem> {
     for _ in 0..RACES_MAX {
         let payment = of_caller(app, me, invoice).await?;
         if !payment.state.is_live() {

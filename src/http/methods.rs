@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use domain::MethodId;
+use domain::{ChargeAs, Method, MethodId, RuleBook, Rules, Rupiah};
 use serde::Serialize;
 use store::methods::{self, Offered};
 use utoipa::ToSchema;
@@ -15,6 +15,7 @@ use super::{App, Problem};
 
 /// A way to pay, as a front end shows it.
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = PaymentMethod)]
 pub(super) struct MethodView {
     #[schema(value_type = i64, minimum = 1)]
@@ -23,13 +24,31 @@ pub(super) struct MethodView {
     title: String,
     logo: String,
     active: bool,
+    /// The least that can be paid by it, in rupiah.
+    #[schema(value_type = i64, minimum = 0, maximum = 999_999_999_999_999_i64)]
+    min: Rupiah,
+    /// The most that can be paid by it, in rupiah.
+    #[schema(value_type = i64, minimum = 0, maximum = 999_999_999_999_999_i64)]
+    max: Rupiah,
+    /// How long the payer usually has.
+    valid_for_minutes: u64,
+    /// Whether the payer's telephone number is needed.
+    needs_phone: bool,
 }
 
-impl From<Offered> for MethodView {
-    fn from(offered: Offered) -> Self {
+impl MethodView {
+    pub(super) fn new(offered: Offered, rules: &RuleBook) -> Self {
         let Offered { id, method, title, logo, active } = offered;
-        Self { id, name: method.code(), title, logo, active }
+        let Rules { min, max, valid_for, .. } = rules.of(method);
+        let needs_phone = needs_phone(method);
+        let valid_for_minutes = valid_for.as_secs() / 60;
+        Self { id, name: method.code(), title, logo, active, min, max, valid_for_minutes, needs_phone }
     }
+}
+
+/// Whether the wallet of a telephone number is asked.
+pub(super) fn needs_phone(method: Method) -> bool {
+    method.profile().charge == ChargeAs::Ovo
 }
 
 pub(super) fn routes() -> Routes {
@@ -40,5 +59,5 @@ pub(super) fn routes() -> Routes {
 #[utoipa::path(get, path = "/api/payment-methods", tag = "methods", operation_id = "listPaymentMethods", responses((status = 200, description = "The methods", body = Vec<MethodView>)))]
 pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<MethodView>>, Problem> {
     let offered = methods::all(&app.db).await?;
-    Ok(Json(offered.into_iter().map(MethodView::from).collect()))
+    Ok(Json(offered.into_iter().map(|one| MethodView::new(one, &app.settings.rules)).collect()))
 }

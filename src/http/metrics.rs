@@ -30,6 +30,11 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
         "Passwords hashed or checked the long way, in this process",
         hashings,
     );
+    registry.register(
+        "notifications",
+        "Notifications of the gateway by what they were answered, in this process",
+        app.notified.0.clone(),
+    );
     let now = app.clock.now();
     let depth = jobs::depth(&app.db, now).await?;
     let oldest_ms = depth.oldest_due.map_or(0, |at| (now - at).num_milliseconds());

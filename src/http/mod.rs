@@ -33,7 +33,7 @@ use axum::http::HeaderName;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use clock::Clock;
-use domain::{Rupiah, Secret, Terms};
+use domain::{RuleBook, Rupiah, Secret, Terms};
 use queue::Queue;
 use store::Db;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +44,7 @@ use tower_http::trace::TraceLayer;
 
 use auth::{Admin, Caller, FrontEnd, Remote, Tenant};
 use body::{Body, Named};
+pub use notification::Notified;
 pub use notification::name_of_body;
 pub use passwords::{HashingFailed, Passwords};
 pub use patience::Patience;
@@ -71,6 +72,8 @@ pub struct App {
     pub watches: Watches,
     /// Cancelled when the service stops: then nobody waits any longer.
     pub stop: CancellationToken,
+    /// How often notifications were answered in which way, in this process.
+    pub notified: Notified,
     /// Limits and keys.
     pub settings: Settings,
 }
@@ -88,6 +91,8 @@ pub struct Settings {
     pub body_bytes_max: usize,
     /// The longest list.
     pub page_size_max: i64,
+    /// What the house has set for the methods.
+    pub rules: RuleBook,
     /// What a room costs in a month when nobody says so.
     pub default_price: Rupiah,
     /// What a month costs, and when it is due.

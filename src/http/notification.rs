@@ -9,6 +9,8 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::routing::post;
 use midtrans::{Kind, Notification};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use queue::{Job as _, ProcessNotification};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -19,14 +21,35 @@ use super::openapi::{Routes, Who, told};
 use super::schemas;
 use super::{App, Problem};
 
-/// The longest order id that the gateway makes itself (contract §7).
-const ORDER_ID_MAX: usize = 255;
+/// The longest name of an order or a transaction that the gateway makes itself (contract §7).
+const NAME_MAX: usize = 255;
 
 pub(super) fn routes() -> Routes {
     let fails = [Problem::WrongSignature];
     Routes::new()
         .routes(told(routes!(receive), Who::Anyone, &fails))
-        .route("/api/midtrans-notification/", post(receive))
+        .routes(told(routes!(ready), Who::Anyone, &[]))
+        .route("/api/midtrans-notification/", post(receive).get(ready))
+}
+
+/// How often notifications were answered in which way, in this process.
+#[derive(Debug, Clone, Default)]
+pub struct Notified(pub(super) Family<Vec<(&'static str, &'static str)>, Counter>);
+
+impl Notified {
+    fn count(&self, answer: &Result<(StatusCode, Json<Value>), Problem>) {
+        let answer = match answer {
+            Ok(_) => "stored",
+            Err(problem) => problem.slug(),
+        };
+        self.0.get_or_create(&vec![("answer", answer)]).inc();
+    }
+}
+
+/// Says that notifications are taken here, to a browser or a monitor.
+#[utoipa::path(get, path = "/api/midtrans-notification", tag = "gateway", operation_id = "notificationsReady", responses((status = 200, description = "Notifications are taken here by POST", body = schemas::Stored)))]
+pub(super) async fn ready() -> Json<Value> {
+    Json(json!({ "status": "ready" }))
 }
 
 /// Keeps what the gateway sends.
@@ -35,6 +58,12 @@ pub(super) async fn receive(
     State(app): State<Arc<App>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
+    let answer = keep(&app, body).await;
+    app.notified.count(&answer);
+    answer
+}
+
+async fn keep(app: &App, body: Result<Bytes, BytesRejection>) -> Result<(StatusCode, Json<Value>), Problem> {
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLarge,
         _ => Problem::Malformed("the body broke off".to_owned()),
@@ -42,7 +71,8 @@ pub(super) async fn receive(
     let text =
         std::str::from_utf8(&body).map_err(|_| Problem::Malformed("the body is not UTF-8".to_owned()))?;
     let notification = Notification::parse(&body).map_err(|error| Problem::Malformed(error.to_string()))?;
-    let order_id = notification.order_id.as_deref().filter(|id| is_order_id(id));
+    let order_id = notification.order_id.as_deref().filter(|id| is_name(id));
+    let transaction_id = notification.transaction_id.as_deref().filter(|id| is_name(id));
     let verified = notification.is_signed_by(&app.settings.notification_keys);
     let kind = match (notification.kind, order_id) {
         (Kind::Payment, Some(_)) => "payment",
@@ -55,13 +85,18 @@ pub(super) async fn receive(
             ));
         }
     };
-    let must_be_signed = matches!(notification.kind, Kind::Payment | Kind::DashboardTest);
+    let must_be_signed = match notification.kind {
+        Kind::Payment | Kind::DashboardTest => true,
+        // It has a formula of its own (contract §7); one without a signature can still be kept, and changes nothing.
+        Kind::PayAccount => notification.signature_key.is_some(),
+        Kind::Subscription | Kind::Unknown => false,
+    };
     if must_be_signed && !verified {
         tracing::warn!(order_id, "a notification with a wrong signature was refused");
         return Err(Problem::WrongSignature);
     }
     let body_hash = name_of_body(&body);
-    let new = NewNotification { body_hash, body: text, kind, order_id, verified };
+    let new = NewNotification { body_hash, body: text, kind, order_id, transaction_id, verified };
     let job = |notification_id| ProcessNotification { notification_id }.new_job(app.clock.now());
     let queued = notifications::record(&app.db, &new, job, app.clock.now()).await.map_err(|error| {
         // Whatever the trouble is, the gateway shall come back: it repeats a 503 four times, a 500 once (contract §7).
@@ -78,6 +113,6 @@ pub fn name_of_body(body: &[u8]) -> String {
     hex::encode(Sha256::digest(body))
 }
 
-fn is_order_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= ORDER_ID_MAX && !id.contains(char::is_control)
+fn is_name(id: &str) -> bool {
+    !id.is_empty() && id.len() <= NAME_MAX && !id.contains(char::is_control)
 }

@@ -7,16 +7,19 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use clock::delta;
-use domain::{BillId, BillStatus, Instruction, Invoice, Method, Payment, PaymentId, UserId};
+use domain::{BillId, BillStatus, Instruction, Invoice, Method, Payment, PaymentId};
 use queue::{CancelPayment, Job as _, NewJob, SubmitCharge};
 use serde::{Deserialize, Serialize};
 use store::bills::{self, Bill};
+use store::creation::{self, Creation, NewPayment};
 use store::methods;
-use store::payments::{self, Creation, NewPayment};
+use store::payments;
+use store::people::Person;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::admin::Row;
+use super::methods::needs_phone;
 use super::openapi::{Routes, Who, told};
 use super::repeats::Keyed;
 use super::schemas;
@@ -31,6 +34,9 @@ const RACES_MAX: u32 = 8;
 pub(super) struct Pay {
     /// The id or the name of a method.
     payment: IdOrName,
+    /// The telephone number of the wallet that pays, for the methods that need one; the tenant's own otherwise.
+    #[schema(min_length = 8, max_length = 16, pattern = r"^\+?[0-9]{8,15}$")]
+    phone: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -81,7 +87,7 @@ pub(super) async fn pay(
     let work = {
         let app = Arc::clone(&app);
         async move {
-            let (status, payment) = wanted(&app, tenant, BillId(bill_id), &wish).await?;
+            let (status, payment) = wanted(&app, &me, BillId(bill_id), &wish).await?;
             let (payment, applied) = app.awaited(wait, payment).await;
             // Whoever did not ask for it gets the short answer.
             let instruction = wait.0.and(payment.instruction.clone());
@@ -94,23 +100,28 @@ pub(super) async fn pay(
 /// The payment that the tenant wants: the live one by this method, or a new one.
 async fn wanted(
     app: &App,
-    tenant: UserId,
+    me: &Person,
     bill_id: BillId,
     wish: &Pay,
 ) -> Result<(StatusCode, Payment), Problem> {
     let bill = bills::find(&app.db, bill_id).await?;
-    let bill = bill.filter(|bill| bill.tenant_id == tenant).ok_or(Problem::NotFound)?;
+    let bill = bill.filter(|bill| bill.tenant_id == me.id).ok_or(Problem::NotFound)?;
     let method = chosen_method(app, &wish.payment).await?;
     if bill.status == BillStatus::Paid {
         return Err(Problem::BillAlreadyPaid);
     }
+    app.settings.rules.of(method).check(bill.amount).map_err(|why| {
+        Problem::Unprocessable(format!("{} cannot be paid by {}: {why}", bill.amount, method.title()))
+    })?;
+    let phone = phone_for(me, method, wish.phone.as_deref())?;
     for _ in 0..RACES_MAX {
         let live = payments::live_of_bill(&app.db, bill.id).await?;
         let live = match live {
             Some(live) if live.method == method => return Ok((StatusCode::OK, live)),
             other => other,
         };
-        match write_down(app, &bill, method, live.as_ref()).await? {
+        let way = Way { method, phone: phone.as_deref(), live: live.as_ref() };
+        match write_down(app, &bill, &way).await? {
             Creation::Made(payment, jobs) => {
                 app.queue.wake(jobs);
                 return Ok((StatusCode::CREATED, *payment));
@@ -120,6 +131,31 @@ async fn wanted(
         }
     }
     Err(Problem::Contended)
+}
+
+/// How a bill is to be paid.
+struct Way<'a> {
+    method: Method,
+    phone: Option<&'a str>,
+    /// The payment whose place it takes.
+    live: Option<&'a Payment>,
+}
+
+/// The number of the wallet that is asked; `None` for the methods that ask none.
+fn phone_for(me: &Person, method: Method, said: Option<&str>) -> Result<Option<String>, Problem> {
+    if !needs_phone(method) {
+        return Ok(None);
+    }
+    let phone = said.or(me.phone.as_deref()).ok_or_else(|| {
+        Problem::Unprocessable(format!("`phone` is missing: {} asks the wallet of a number", method.title()))
+    })?;
+    let plain: String = phone.chars().filter(|c| !matches!(c, ' ' | '-' | '.')).collect();
+    let digits = plain.strip_prefix('+').unwrap_or(&plain);
+    if (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(Some(plain))
+    } else {
+        Err(Problem::Unprocessable("`phone` is no telephone number, like 081234567890".to_owned()))
+    }
 }
 
 async fn chosen_method(app: &App, wish: &IdOrName) -> Result<Method, Problem> {
@@ -140,12 +176,8 @@ async fn chosen_method(app: &App, wish: &IdOrName) -> Result<Method, Problem> {
 
 /// The payment and its charge job, in one transaction. A live payment by another method is replaced: it is cancelled
 /// at the gateway first, and the new one is charged only when it has ended unpaid.
-async fn write_down(
-    app: &App,
-    bill: &Bill,
-    method: Method,
-    live: Option<&Payment>,
-) -> Result<Creation, Problem> {
+async fn write_down(app: &App, bill: &Bill, way: &Way<'_>) -> Result<Creation, Problem> {
+    let Way { method, phone, live } = *way;
     let now = app.clock.now();
     let invoice = Invoice::from_unique(&app.clock.ulid()).map_err(|error| {
         tracing::error!(%error, "an invoice could not be made");
@@ -157,6 +189,7 @@ async fn write_down(
         tenant_id: bill.tenant_id,
         method,
         amount: bill.amount,
+        payer_phone: phone,
         supersedes: live,
         next_check_at: now + delta(app.settings.first_check),
     };
@@ -164,7 +197,7 @@ async fn write_down(
         let cancel = live.map(|old| CancelPayment { payment_id: old.id }.new_job(now));
         cancel.into_iter().chain([SubmitCharge { payment_id }.new_job(now)]).collect()
     };
-    Ok(payments::create(&app.db, &new, jobs, now).await?)
+    Ok(creation::create(&app.db, &new, jobs, now).await?)
 }
 
 impl From<&Payment> for Paying {

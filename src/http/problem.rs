@@ -51,6 +51,10 @@ pub enum Problem {
     TooManyStreams,
     /// The bill is being paid at this moment.
     BillBeingPaid,
+    /// The payment does not wait for anybody's decision.
+    NotInReview,
+    /// The money cannot be given back, or not so much of it.
+    NotRefundable(String),
     /// Somebody lives in the room.
     RoomOccupied,
     /// Another room has the code.
@@ -105,6 +109,8 @@ impl Problem {
             Self::IdempotencyKeyInUse,
             Self::TooManyStreams,
             Self::BillBeingPaid,
+            Self::NotInReview,
+            Self::NotRefundable(String::new()),
             Self::RoomOccupied,
             Self::RoomCodeTaken,
             Self::EmailTaken,
@@ -149,11 +155,11 @@ impl Problem {
         let Face { status, slug, title, .. } = self.face();
         let mut body =
             json!({ "type": format!("/problems/{slug}"), "title": title, "status": status.as_u16() });
-        if let (Self::Malformed(detail) | Self::Unprocessable(detail), Some(body)) =
-            (self, body.as_object_mut())
-        {
-            body.insert("detail".to_owned(), json!(detail));
-        }
+        let detail = match self {
+            Self::Malformed(detail) | Self::Unprocessable(detail) | Self::NotRefundable(detail) => detail,
+            _ => return body,
+        };
+        body["detail"] = json!(detail);
         body
     }
 
@@ -222,6 +228,18 @@ impl Problem {
                 "bill-being-paid",
                 "The bill is being paid",
                 "Wait until the payment has ended, or cancel it first.",
+            ),
+            Self::NotInReview => (
+                StatusCode::CONFLICT,
+                "not-in-review",
+                "The payment waits for nobody's decision",
+                "Look at how it stands now: only a card payment under challenge, or only authorised, can be decided.",
+            ),
+            Self::NotRefundable(_) => (
+                StatusCode::CONFLICT,
+                "not-refundable",
+                "The gateway does not give this back",
+                "`detail` says why, and how much can be given back.",
             ),
             Self::RoomOccupied => (
                 StatusCode::CONFLICT,

@@ -24,7 +24,7 @@ pub(super) struct ProblemDetails {
 #[derive(ToSchema)]
 pub(super) struct Done {}
 
-/// It is kept.
+/// How it is with a notification, or with the place where they are taken.
 #[derive(ToSchema)]
 pub(super) struct Stored {
     #[schema(example = "stored")]
@@ -75,8 +75,10 @@ pub(super) enum Instruction {
     Deeplink { url: String },
     /// Tell the cashier of the store this code.
     PaymentCode { store: String, code: String },
-    /// Go on at this page.
-    Redirect { url: String },
+    /// Go on at this page; `token` names it where it is the gateway's hosted one.
+    Redirect { url: String, token: Option<String> },
+    /// Open the wallet on the telephone of this number and confirm.
+    Push { phone: String },
 }
 
 /// A notification of Midtrans. It may hold more fields.

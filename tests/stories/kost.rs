@@ -189,9 +189,14 @@ impl Kost {
 
     /// `POST /api/bills/{id}/pay`.
     pub(crate) async fn try_pay(&self, tenant: &Tenant, method: &str) -> Answer {
+        self.try_pay_by(tenant, &json!({ "payment": method })).await
+    }
+
+    /// The same with everything that the body may say.
+    pub(crate) async fn try_pay_by(&self, tenant: &Tenant, wish: &Value) -> Answer {
         let path = format!("/api/bills/{}/pay", tenant.bill);
         let request = self.request_of(&tenant.email, Method::POST, &path).header("x-api-key", API_KEY);
-        self.send(request.json(&json!({ "payment": method }))).await
+        self.send(request.json(wish)).await
     }
 
     /// The same, and it works: the invoice.
@@ -267,6 +272,7 @@ impl Kost {
             source: history::Source::Poll,
             detail: "",
             finding: None,
+            refunds: &[],
             checked: true,
             next_check_at: Some(payment.deadline() + chrono::TimeDelta::minutes(15)),
             jobs: &[],
@@ -321,10 +327,14 @@ impl Kost {
             item: "something else".to_owned(),
             customer: None,
             valid_for: None,
+            idempotent: true,
+            payer_phone: None,
+            authorize_only: false,
         };
         let timeout = Duration::from_secs(5);
         let settings = midtrans::Settings {
             base_url: self.sim.base_url().to_owned(),
+            page_url: self.sim.base_url().to_owned(),
             server_key: Secret::from(SERVER_KEY),
             connect_timeout: timeout,
             timeout,
@@ -358,21 +368,36 @@ impl Kost {
             return;
         }
         let agrees = match transaction.status {
-            Status::Settlement => payment.state == State::Paid,
+            // Each try on the hosted page is a transaction; only the latest counts.
+            _ if !self.is_latest(transaction) => true,
+            Status::Settlement | Status::PartialChargeback => payment.state == State::Paid,
             Status::Pending => matches!(payment.state, State::Pending),
+            // On the page another try may follow.
             Status::Deny | Status::Cancel | Status::Expire | Status::Failure => {
                 matches!(payment.state, State::Failed(_))
+                    || (payment.method.is_on_a_page() && payment.state == State::Pending)
             }
             Status::Refund => payment.state == State::Refunded,
             Status::PartialRefund => matches!(payment.state, State::PartiallyRefunded { .. }),
             Status::Chargeback => payment.state == State::ChargedBack,
-            Status::Authorize | Status::Capture => true,
+            Status::Authorize => payment.state == State::Review,
+            Status::Capture if transaction.fraud_status.as_deref() == Some("challenge") => {
+                payment.state == State::Review
+            }
+            Status::Capture => payment.state == State::Paid,
+            // A word that nobody knows changes nothing.
+            Status::Other => true,
         };
         assert!(
             agrees,
             "{invoice}: the gateway says {}, the books say {:?}",
             transaction.status, payment.state
         );
+    }
+
+    fn is_latest(&self, transaction: &TransactionView) -> bool {
+        let latest = self.sim.transactions_of(&transaction.order_id).pop();
+        latest.is_none_or(|latest| latest.transaction_id == transaction.transaction_id)
     }
 }
 

@@ -117,7 +117,7 @@ async fn a_wish_that_makes_no_sense_is_refused_with_a_reason(kost: Kost) {
 async fn paths_and_methods_that_are_not_there_say_so(kost: Kost) {
     let nowhere = kost.send(kost.request(Method::GET, "/api/nowhere")).await;
     assert_eq!(problem(&nowhere), (404, "/problems/not-found"));
-    let hook = kost.send(kost.request(Method::GET, "/api/midtrans-notification")).await;
+    let hook = kost.send(kost.request(Method::DELETE, "/api/midtrans-notification")).await;
     assert_eq!(problem(&hook), (405, "/problems/method-not-allowed"));
     let budi = kost.tenant("Budi").await;
     for path in ["/api/payment/KSR-NONE", "/api/payment/%20%2F", "/api/bills/99999/pay"] {

@@ -15,6 +15,7 @@ const ROLES: [&str; 5] = ["nobody", "wrong key", "other tenant", "tenant", "admi
 const OPEN: [u16; 5] = [200; 5];
 const ADMIN: [u16; 5] = [401, 403, 403, 403, 200];
 const ADMIN_MAKES: [u16; 5] = [401, 403, 403, 403, 201];
+const ADMIN_ORDERS: [u16; 5] = [401, 403, 403, 403, 202];
 const TENANTS: [u16; 5] = [401, 200, 200, 200, 403];
 const OWNER: [u16; 5] = [401, 200, 404, 200, 200];
 
@@ -57,6 +58,17 @@ fn table() -> Vec<(&'static str, Value, [u16; 5])> {
         ("PATCH /api/admin/tenants/{id}", json!({ "phone": "0812" }), ADMIN),
         ("PATCH /api/admin/payment-methods/{id}", json!({ "place": 9 }), ADMIN),
         ("GET /api/admin/audit", none.clone(), ADMIN),
+        ("GET /api/admin/payments/{invoice}", none.clone(), ADMIN),
+        ("POST /api/admin/payments/{invoice}/sync", none.clone(), ADMIN_ORDERS),
+        ("POST /api/admin/payments/{invoice}/cancel", none.clone(), ADMIN_ORDERS),
+        ("POST /api/admin/payments/{invoice}/approve", none.clone(), [401, 403, 403, 403, 409]),
+        ("POST /api/admin/payments/{invoice}/deny", none.clone(), [401, 403, 403, 403, 409]),
+        (
+            "POST /api/admin/payments/{invoice}/refund",
+            json!({ "reason": "moved out" }),
+            [401, 403, 403, 403, 409],
+        ),
+        ("GET /api/midtrans-notification", none.clone(), OPEN),
         ("POST /api/midtrans-notification", json!({}), [400; 5]),
         ("GET /livez", none.clone(), OPEN),
         ("GET /readyz", none.clone(), OPEN),

@@ -1,10 +1,13 @@
 //! Writing into the books what the gateway says: the one place where a payment changes because of it.
 
-use domain::{Amount, Event, FindingKind, Learned, Payment, Report, Ruling, State, Step, Time, fold};
+use domain::{
+    Amount, Event, FindingKind, Learned, Page, Payment, Refund, RefundState, Report, ReportedRefund, Ruling,
+    State, Step, Time, fold,
+};
 use queue::{CancelPayment, Job as _, Lease, NewJob, Outcome, SubmitCharge};
 use store::history::Source;
 use store::payments::{self, Change};
-use store::{StoreError, Written, checks};
+use store::{StoreError, Written, checks, refunds};
 
 use crate::Context;
 use crate::context::{Ended, Halt};
@@ -52,16 +55,23 @@ impl Context {
 
     async fn fold_in(&self, mut payment: Payment, news: &News<'_>, completes: Option<&Lease>) -> Ended {
         for _ in 0..RACES_MAX {
-            let ruling = fold(&payment, news.report);
+            let ruling = fold(&payment, news.report, self.now());
+            let known = self.refunds_concerned(&payment, news.report).await?;
             let (to, finding) = match ruling.step {
                 Step::MoveTo(to) => (to, None),
-                Step::MoveAndTell(to, finding) => (to, Some(finding)),
+                Step::MoveAndTell(to, finding) => {
+                    (to, Some(finding).filter(|_| !is_our_void(news.report, &known)))
+                }
                 Step::Stay => (payment.state, None),
                 Step::Look(finding) => (payment.state, Some(finding)),
             };
+            let listed = match ruling.step {
+                Step::Look(_) => Vec::new(),
+                Step::MoveTo(_) | Step::MoveAndTell(..) | Step::Stay => fresh_refunds(news.report, &known),
+            };
             let after = self.foresee(&payment, to, &ruling);
             let next_check_at = self.schedule.next_check(&after, self.now());
-            if to == payment.state && finding.is_none() && ruling.learned.is_empty() {
+            if to == payment.state && finding.is_none() && ruling.learned.is_empty() && listed.is_empty() {
                 checks::mark_checked(&self.db, &payment, next_check_at, self.now()).await?;
                 return Ok(Outcome::Done);
             }
@@ -75,6 +85,7 @@ impl Context {
                 source: news.source,
                 detail: &news.detail,
                 finding,
+                refunds: &listed,
                 checked: news.source != Source::Tenant,
                 next_check_at,
                 jobs: &jobs,
@@ -91,6 +102,15 @@ impl Context {
             }
         }
         Ok(Outcome::Retry("the payment was changed by others again and again".to_owned()))
+    }
+
+    /// What we know of refunds, when the report can tell anything about them.
+    async fn refunds_concerned(&self, payment: &Payment, report: &Report) -> Result<Vec<Refund>, StoreError> {
+        let voided = report.event == Event::Cancelled && payment.state.holds_money();
+        if report.refunds.is_empty() && !voided {
+            return Ok(Vec::new());
+        }
+        refunds::of_payment(&self.db, payment.id).await
     }
 
     /// The payment as it will be, for the schedule.
@@ -120,6 +140,16 @@ impl Context {
     }
 }
 
+fn fresh_refunds(report: &Report, known: &[Refund]) -> Vec<ReportedRefund> {
+    report.refunds.iter().filter(|refund| refund.is_news_to(known)).cloned().collect()
+}
+
+/// A captured card that was cancelled because we wanted to give the money back needs nobody's attention.
+fn is_our_void(report: &Report, known: &[Refund]) -> bool {
+    report.event == Event::Cancelled
+        && known.iter().any(|refund| refund.is_ours && refund.state == RefundState::Asked)
+}
+
 /// What we decided ourselves, in the form of a report.
 pub(crate) fn decision(event: Event) -> Report {
     Report {
@@ -129,6 +159,8 @@ pub(crate) fn decision(event: Event) -> Report {
         expires_at: None,
         settled_at: None,
         instruction: None,
+        refunds: Vec::new(),
+        page: Page::Open,
     }
 }
 

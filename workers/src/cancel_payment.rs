@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{Event, State};
+use domain::{Event, Instruction, Page, Payment, Report, State};
 use midtrans::CallError;
 use queue::{CancelPayment, Lease, Outcome};
 use store::history::Source;
@@ -10,10 +10,12 @@ use store::history::Source;
 use crate::Context;
 use crate::books::{News, decision};
 use crate::context::Ended;
-use crate::gateway::outcome_of;
+use crate::gateway::{name_of, outcome_of};
 
 /// How long until the outcome of a charge that is under way may be known.
 const CHARGE_PAUSE: Duration = Duration::from_secs(3);
+/// How long a payer may be in the middle of a try on the hosted page before we look again.
+const TRY_PAUSE: Duration = Duration::from_secs(10);
 
 /// Whatever the gateway says counts: should the payment turn out to be paid, then it is paid.
 pub(crate) async fn perform(job: CancelPayment, cx: &Context, lease: &Lease) -> Ended {
@@ -27,23 +29,14 @@ pub(crate) async fn perform(job: CancelPayment, cx: &Context, lease: &Lease) -> 
             if payment.state.is_live() { wait_for_the_charge() } else { Ok(Outcome::Done) }
         }
         State::Asked => wait_for_the_charge(),
-        State::Pending | State::Review => {
-            let id = payment.invoice.as_str();
-            let answer = match cx.midtrans.cancel(id).await {
-                // It cannot be cancelled any more, or it is not there: how does it stand?
-                Err(CallError::Unchangeable | CallError::NoSuchTransaction) => cx.midtrans.status(id).await,
-                answer => answer,
-            };
-            match answer {
-                Ok(report) => cx.believe(payment, (report, Source::Cancel), lease).await,
-                Err(CallError::NoSuchTransaction) => {
-                    let detail = "the gateway has no such transaction".to_owned();
-                    let news = News { report: &decision(Event::Absent), source: Source::Cancel, detail };
-                    cx.settle(payment, &news, lease).await
-                }
-                Err(error) => Ok(outcome_of(&error)),
-            }
+        State::Pending | State::Review if payment.method.is_on_a_page() => {
+            leave_the_page(cx, payment, lease).await
         }
+        State::Pending | State::Review => match cancelled(cx, &payment).await {
+            Ok(report) => cx.believe(payment, (report, Source::Cancel), lease).await,
+            Err(CallError::NoSuchTransaction) => absent(cx, payment, (Page::Open, lease)).await,
+            Err(error) => Ok(outcome_of(&error)),
+        },
         State::Paid
         | State::PartiallyRefunded { .. }
         | State::Refunded
@@ -54,4 +47,63 @@ pub(crate) async fn perform(job: CancelPayment, cx: &Context, lease: &Lease) -> 
 
 fn wait_for_the_charge() -> Ended {
     Ok(Outcome::Await(CHARGE_PAUSE, "the outcome of the charge is not known yet".to_owned()))
+}
+
+/// How the transaction stands after it was cancelled, or after it could not be.
+async fn cancelled(cx: &Context, payment: &Payment) -> Result<Report, CallError> {
+    let id = name_of(payment);
+    match cx.midtrans.cancel(id).await {
+        // It cannot be cancelled any more, or it is not there: how does it stand?
+        Err(CallError::Unchangeable | CallError::NoSuchTransaction) => cx.midtrans.status(id).await,
+        answer => answer,
+    }
+}
+
+async fn absent(cx: &Context, payment: Payment, (page, lease): (Page, &Lease)) -> Ended {
+    let detail = "the gateway has no such transaction".to_owned();
+    let report = Report { page, ..decision(Event::Absent) };
+    cx.settle(payment, &News { report: &report, source: Source::Cancel, detail }, lease).await
+}
+
+/// First the page is closed, so that no new try begins; then the try that is under way is cancelled. The payment has
+/// ended only when both are sure.
+async fn leave_the_page(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
+    let page = match close_page(cx, &payment).await {
+        Ok(page) => page,
+        Err(error) => return Ok(outcome_of(&error)),
+    };
+    match cancelled(cx, &payment).await {
+        Ok(report) => {
+            let ends =
+                matches!(report.event, Event::Cancelled | Event::Denied | Event::Expired | Event::Errored);
+            if ends && page == Page::Open && cx.now() < payment.deadline() {
+                return Ok(Outcome::Await(TRY_PAUSE, "the page is not closed yet".to_owned()));
+            }
+            cx.believe(payment, (Report { page, ..report }, Source::Cancel), lease).await
+        }
+        Err(CallError::NoSuchTransaction) if page == Page::Open && cx.now() < payment.deadline() => {
+            Ok(Outcome::Await(TRY_PAUSE, "a payer may be in the middle of a try".to_owned()))
+        }
+        Err(CallError::NoSuchTransaction) => absent(cx, payment, (page, lease)).await,
+        Err(error) => Ok(outcome_of(&error)),
+    }
+}
+
+/// Whether nobody can begin a try any more.
+pub(crate) async fn close_page(cx: &Context, payment: &Payment) -> Result<Page, CallError> {
+    let Some(Instruction::Redirect { token: Some(token), .. }) = &payment.instruction else {
+        // Nobody was ever told of a page.
+        return Ok(Page::Closed);
+    };
+    match cx.midtrans.close_page(token).await {
+        Ok(()) => Ok(Page::Closed),
+        // There is no code for it. Where these words are not understood we wait for the end of the page instead.
+        Err(CallError::Refused { details, .. })
+            if details.iter().any(|said| said.to_lowercase().contains("already canceled")) =>
+        {
+            Ok(Page::Closed)
+        }
+        Err(CallError::Refused { .. }) => Ok(Page::Open),
+        Err(error) => Err(error),
+    }
 }

@@ -1,12 +1,15 @@
 //! What every job needs: the books, the gateway, the clock.
 
 use clock::Clock;
-use domain::{Payment, PaymentId, PollSchedule, Terms, Time};
+use domain::{Payment, PaymentId, PollSchedule, RuleBook, Terms, Time};
 use midtrans::Midtrans;
 use queue::{Lease, Outcome, Performer, Queue, Work};
 use store::{Db, StoreError, payments};
 
-use crate::{cancel_payment, generate_bills, process_notification, submit_charge, sweep, sync_payment};
+use crate::{
+    cancel_payment, decide_payment, generate_bills, process_notification, refund_payment, submit_charge,
+    sweep, sync_payment,
+};
 
 /// What every job needs.
 pub struct Context {
@@ -20,6 +23,10 @@ pub struct Context {
     pub queue: Queue,
     /// When to ask the gateway again.
     pub schedule: PollSchedule,
+    /// What the house has set for the methods.
+    pub rules: RuleBook,
+    /// Whether cards are only authorised, and a person takes the money.
+    pub authorize_only: bool,
     /// What the payer reads as the thing that is paid for; the invoice follows.
     pub item: String,
     /// What a month costs, and when it is due.
@@ -68,6 +75,8 @@ impl Performer for Context {
             Work::ProcessNotification(job) => process_notification::perform(job, self, lease).await,
             Work::SyncPayment(job) => sync_payment::perform(job, self, lease).await,
             Work::CancelPayment(job) => cancel_payment::perform(job, self, lease).await,
+            Work::DecidePayment(job) => decide_payment::perform(job, self, lease).await,
+            Work::RefundPayment(job) => refund_payment::perform(job, self, lease).await,
             Work::Sweep(job) => sweep::perform(&job, self).await,
             Work::GenerateBills(job) => generate_bills::perform(job, self).await,
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{Instruction, Method, Payment, Report};
+use domain::{AskedBy, ChargeAs, Instruction, Payment, Report};
 use midtrans::{CallError, Charge, Customer};
 use queue::Outcome;
 use store::people;
@@ -39,6 +39,14 @@ pub(crate) fn outcome_of(error: &CallError) -> Outcome {
     }
 }
 
+/// The name by which the gateway is asked about a payment, or told to do something with it (contract §3).
+pub(crate) fn name_of(payment: &Payment) -> &str {
+    match (payment.method.profile().asked_by, &payment.transaction_id) {
+        (AskedBy::Transaction, Some(id)) => id.as_str(),
+        (AskedBy::Invoice, _) | (AskedBy::Transaction, None) => payment.invoice.as_str(),
+    }
+}
+
 impl Context {
     /// The charge of a payment; the same one each time, so that the gateway knows it for a repetition.
     pub(crate) async fn charge_for(&self, payment: &Payment) -> Result<Charge, Halt> {
@@ -53,7 +61,10 @@ impl Context {
                 email: payer.email.as_str().to_owned(),
                 phone: payer.phone,
             }),
-            valid_for: None,
+            valid_for: self.rules.wish(payment.method),
+            idempotent: self.rules.of(payment.method).idempotency_key,
+            payer_phone: payment.payer_phone.clone(),
+            authorize_only: self.authorize_only,
         })
     }
 
@@ -66,20 +77,15 @@ impl Context {
         payment: &Payment,
         mut report: Report,
     ) -> Result<Report, Halt> {
-        let wallet = match payment.method {
-            Method::Gopay | Method::Qris | Method::Shopeepay => true,
-            Method::Bca
-            | Method::Bni
-            | Method::Bri
-            | Method::Cimb
-            | Method::Permata
-            | Method::Mandiri
-            | Method::Alfamart
-            | Method::Indomaret
-            | Method::Cash => false,
-        };
+        let charge = payment.method.profile().charge;
+        let wallet = matches!(charge, ChargeAs::Plain(_) | ChargeAs::Qris(_) | ChargeAs::Ovo);
         let waits_for_payer = report.event == domain::Event::Accepted && payment.state.is_live();
         if !wallet || !waits_for_payer || payment.instruction.is_some() || report.instruction.is_some() {
+            return Ok(report);
+        }
+        if charge == ChargeAs::Ovo {
+            // The gateway gives none: the wallet rings by itself.
+            report.instruction = payment.payer_phone.clone().map(|phone| Instruction::Push { phone });
             return Ok(report);
         }
         let fresh = payment.asked_at.is_some_and(|at| self.now() - at < REPLAY_WITHIN);

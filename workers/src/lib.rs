@@ -3,9 +3,11 @@
 mod books;
 mod cancel_payment;
 mod context;
+mod decide_payment;
 mod gateway;
 mod generate_bills;
 mod process_notification;
+mod refund_payment;
 mod schedule;
 mod submit_charge;
 mod sweep;

@@ -1,6 +1,6 @@
 //! Find out what a notification is about. It is a hint to look, never data.
 
-use domain::{FindingKind, Invoice, PaymentId};
+use domain::{FindingKind, Invoice, PaymentId, TransactionId};
 use queue::{Job as _, Lease, Outcome, ProcessNotification, Reason, SyncPayment};
 use store::findings::NewFinding;
 use store::notifications::{self, Conclusion, Notification};
@@ -43,10 +43,16 @@ pub(crate) async fn perform(job: ProcessNotification, cx: &Context, lease: &Leas
     }
 }
 
+/// By the invoice; some methods write the gateway's own name of the transaction in its place (contract §3).
 async fn find_payment(cx: &Context, notification: &Notification) -> Result<Option<PaymentId>, Halt> {
-    let invoice = notification.order_id.as_deref().and_then(|order| Invoice::try_from(order).ok());
-    match invoice {
-        Some(invoice) => Ok(payments::find_by_invoice(&cx.db, &invoice).await?.map(|payment| payment.id)),
-        None => Ok(None),
+    let order = notification.order_id.as_deref().unwrap_or_default();
+    if let Ok(invoice) = Invoice::try_from(order)
+        && let Some(payment) = payments::find_by_invoice(&cx.db, &invoice).await?
+    {
+        return Ok(Some(payment.id));
+    }
+    match TransactionId::try_from(order) {
+        Ok(id) => Ok(payments::find_by_transaction(&cx.db, &id).await?.map(|payment| payment.id)),
+        Err(_) => Ok(None),
     }
 }

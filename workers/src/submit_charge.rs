@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::{BillStatus, Event, FindingKind, Payment, State};
+use clock::delta;
+use domain::{AskedBy, BillStatus, Event, FindingKind, Payment, Report, State};
 use midtrans::CallError;
 use queue::{Lease, Outcome, SubmitCharge};
 use store::findings::{self, NewFinding};
@@ -85,16 +86,34 @@ async fn still_wanted(cx: &Context, payment: &Payment) -> Result<Wanted, Halt> {
 async fn charge(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
     let request = cx.charge_for(&payment).await?;
     match cx.midtrans.charge(&request).await {
-        Ok(report) => cx.believe(payment, (report, Source::Charge), lease).await,
+        Ok(report) => {
+            let report = with_end_of_page(cx, &payment, report);
+            cx.believe(payment, (report, Source::Charge), lease).await
+        }
         // The order id is taken: an earlier attempt of ours arrived after all.
         Err(CallError::Duplicate) => adopt(cx, payment, lease).await,
         Err(CallError::Refused { code, message, details }) => {
+            if payment.method.is_on_a_page()
+                && let Ok(report) = cx.midtrans.status(payment.invoice.as_str()).await
+            {
+                // The page has no code for an order id that is taken: the payer was quicker than our second try.
+                return cx.believe(payment, (report, Source::Charge), lease).await;
+            }
             let detail = format!("the gateway refused with {code}: {message} {}", details.join("; "));
             let news = News { report: &decision(Event::Rejected), source: Source::Charge, detail };
             cx.settle(payment, &news, lease).await
         }
         Err(error) => unsettled(cx, &payment, &error).await,
     }
+}
+
+/// The page says nothing of its end, so it is counted from the answer: the gateway has counted from a little before.
+fn with_end_of_page(cx: &Context, payment: &Payment, report: Report) -> Report {
+    if !payment.method.is_on_a_page() {
+        return report;
+    }
+    let ends = cx.now() + delta(cx.rules.of(payment.method).valid_for);
+    Report { expires_at: report.expires_at.or(Some(ends)), ..report }
 }
 
 /// The outcome of an earlier charge is not known: ask how it stands before anything else.
@@ -118,7 +137,12 @@ async fn adopt(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
 
 /// Nobody wants the payment any more and the gateway has never heard of it. It is over once nothing can be on its way.
 async fn forget(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
-    let wait = STILL_ON_ITS_WAY - since(payment.asked_at, cx.now());
+    let sure_after = match payment.method.profile().asked_by {
+        AskedBy::Invoice => STILL_ON_ITS_WAY,
+        // The gateway never knows these by our invoice; only its own time-out makes sure.
+        AskedBy::Transaction => STILL_ON_ITS_WAY + delta(cx.rules.of(payment.method).valid_for),
+    };
+    let wait = sure_after - since(payment.asked_at, cx.now());
     if let Ok(wait) = wait.to_std()
         && !wait.is_zero()
     {

@@ -1,6 +1,9 @@
 //! Folding: what the gateway reports meets what we know.
 
-use crate::{Event, FindingKind, Instruction, Payment, Rupiah, Step, Time, TransactionId};
+use crate::{
+    Event, Failure, FindingKind, Instruction, Payment, ReportedRefund, Rupiah, State, Step, Time,
+    TransactionId,
+};
 
 /// What the gateway says of one transaction, in its answer to a charge or to GET status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,20 @@ pub struct Report {
     pub settled_at: Option<Time>,
     /// What the payer needs, where the answer says so.
     pub instruction: Option<Instruction>,
+    /// What was given back, each refund by itself.
+    pub refunds: Vec<ReportedRefund>,
+    /// Whether the payer can try again on the hosted page.
+    pub page: Page,
+}
+
+/// Whether a payer can try again on the hosted page of a payment that has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Page {
+    /// Until the payment's deadline, as far as anyone knows.
+    #[default]
+    Open,
+    /// The gateway has closed it at our wish.
+    Closed,
 }
 
 /// What the gateway says about the amount.
@@ -60,30 +77,79 @@ impl Learned {
     }
 }
 
-/// What `report` means for `payment`.
+/// What `report` means for `payment`, heard at `now`.
 ///
 /// A report about another amount, another currency or another transaction is never believed; a person must look.
 #[must_use]
-pub fn fold(payment: &Payment, report: &Report) -> Ruling {
-    let doubt = match (&report.amount, &payment.transaction_id, &report.transaction_id) {
-        (Amount::Rupiah(said), _, _) if *said != payment.amount => Some(FindingKind::AmountMismatch),
-        (Amount::Foreign(_), _, _) => Some(FindingKind::AmountMismatch),
-        (_, Some(known), Some(said)) if known != said => Some(FindingKind::StatusConflict),
-        (Amount::Rupiah(_) | Amount::Unsaid, _, _) => None,
-    };
-    if let Some(finding) = doubt {
+pub fn fold(payment: &Payment, report: &Report, now: Time) -> Ruling {
+    if let Some(finding) = doubt(payment, report) {
         return Ruling { step: Step::Look(finding), learned: Learned::default() };
     }
-    let step = payment.state.on(&report.event, payment.method.confirmation());
+    let step = on_a_page(payment, report, now)
+        .unwrap_or_else(|| payment.state.on(&report.event, payment.method.confirmation()));
     Ruling { step, learned: learn(payment, report) }
 }
 
+fn doubt(payment: &Payment, report: &Report) -> Option<FindingKind> {
+    match &report.amount {
+        Amount::Rupiah(said) if *said != payment.amount => return Some(FindingKind::AmountMismatch),
+        Amount::Foreign(_) => return Some(FindingKind::AmountMismatch),
+        Amount::Rupiah(_) | Amount::Unsaid => {}
+    }
+    if is_another_transaction(payment, report) && !may_follow(payment, report) {
+        return Some(FindingKind::StatusConflict);
+    }
+    None
+}
+
+fn is_another_transaction(payment: &Payment, report: &Report) -> bool {
+    match (&payment.transaction_id, &report.transaction_id) {
+        (Some(known), Some(said)) => known != said,
+        (None, _) | (_, None) => false,
+    }
+}
+
+/// Each try on the hosted page is a transaction of its own under the same invoice (contract §2, §6); the gateway tells of
+/// the latest. Of a payment that has ended only money is heard.
+fn may_follow(payment: &Payment, report: &Report) -> bool {
+    let money = matches!(report.event, Event::Settled | Event::Captured);
+    payment.method.is_on_a_page()
+        && (payment.state.is_live() || (matches!(payment.state, State::Failed(_)) && money))
+}
+
+/// What goes by other rules on the hosted page: a try that failed ends nothing while the payer may try again, and that
+/// the gateway has no transaction only means that the payer has not tried yet (contract §3).
+fn on_a_page(payment: &Payment, report: &Report, now: Time) -> Option<Step> {
+    if !payment.method.is_on_a_page() || !matches!(payment.state, State::Pending | State::Review) {
+        return None;
+    }
+    let is_open = report.page == Page::Open && now < payment.deadline();
+    match (&report.event, is_open) {
+        (Event::Absent | Event::Denied | Event::Cancelled | Event::Expired | Event::Errored, true) => {
+            let waits = payment.state == State::Pending;
+            Some(if waits { Step::Stay } else { Step::MoveTo(State::Pending) })
+        }
+        (Event::Absent, false) => {
+            let why = if report.page == Page::Closed { Failure::Cancelled } else { Failure::Expired };
+            Some(Step::MoveTo(State::Failed(why)))
+        }
+        _ => None,
+    }
+}
+
 fn learn(payment: &Payment, report: &Report) -> Learned {
+    let page = payment.method.is_on_a_page();
+    let transaction_id = match is_another_transaction(payment, report) {
+        true => report.transaction_id.clone(),
+        false => unknown_yet(payment.transaction_id.as_ref(), report.transaction_id.as_ref()),
+    };
     Learned {
-        transaction_id: unknown_yet(payment.transaction_id.as_ref(), report.transaction_id.as_ref()),
+        transaction_id,
         instruction: unknown_yet(payment.instruction.as_ref(), report.instruction.as_ref()),
-        // The gateway's newest word on the end counts; it may trim what we asked for.
-        expires_at: report.expires_at.filter(|said| payment.expires_at != Some(*said)),
+        // The gateway's newest word on the end counts; it may trim what we asked for. But a page outlives the tries on it.
+        expires_at: report
+            .expires_at
+            .filter(|said| payment.expires_at != Some(*said) && !(page && payment.expires_at.is_some())),
         settled_at: unknown_yet(payment.paid_at.as_ref(), report.settled_at.as_ref()),
     }
 }

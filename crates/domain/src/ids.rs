@@ -38,6 +38,8 @@ row_ids! {
     JobId,
     /// A difference that someone should know of.
     FindingId,
+    /// Money given back.
+    RefundId,
 }
 
 macro_rules! checked_text {
@@ -106,6 +108,25 @@ checked_text! {
         1..=255 if text.bytes().all(|b| b.is_ascii_graphic() && !b"/?#%".contains(&b)) => None,
         1..=255 => Some("has a character that does not belong into a path"),
         _ => Some("is not 1 to 255 characters long"),
+    }
+}
+
+checked_text! {
+    /// The name of one refund of one payment: our `refund_key`, or the gateway's where the refund was not ours (contract §4).
+    RefundKey, "refund key", |text| match text.len() {
+        1..=255 if !text.contains(char::is_control) => None,
+        1..=255 => Some("has a character that does not print"),
+        _ => Some("is not 1 to 255 characters long"),
+    }
+}
+
+impl RefundKey {
+    /// The key of a refund of ours with this unique part: letters, digits and `-`, which the gateway takes.
+    ///
+    /// # Errors
+    /// When `unique` is too long or does not print.
+    pub fn from_unique(unique: &str) -> Result<Self, Invalid> {
+        Self::try_from(format!("KSR-R-{unique}"))
     }
 }
 

@@ -48,5 +48,13 @@ pub enum Instruction {
     Redirect {
         /// Where to.
         url: String,
+        /// The gateway's name for its hosted page, for a front end that shows it in a frame of its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+    },
+    /// Open the wallet on the telephone of this number and confirm.
+    Push {
+        /// The number.
+        phone: String,
     },
 }

@@ -9,7 +9,9 @@ mod method;
 mod money;
 mod payment;
 mod people;
+mod refund;
 mod rent;
+mod rules;
 mod schedule;
 mod secret;
 mod state;
@@ -17,16 +19,19 @@ mod wib;
 
 pub use bill::{BillStatus, Period};
 pub use finding::FindingKind;
-pub use fold::{Amount, Learned, Report, Ruling, fold};
+pub use fold::{Amount, Learned, Page, Report, Ruling, fold};
 pub use ids::{
-    BillId, FindingId, Invoice, JobId, MethodId, NotificationId, PaymentId, RoomId, TransactionId, UserId,
+    BillId, FindingId, Invoice, JobId, MethodId, NotificationId, PaymentId, RefundId, RefundKey, RoomId,
+    TransactionId, UserId,
 };
 pub use instruction::Instruction;
-pub use method::{Confirmation, Method};
+pub use method::{AskedBy, ChargeAs, Confirmation, Method, Profile};
 pub use money::Rupiah;
 pub use payment::{Payment, PublicStatus};
 pub use people::{Email, Role};
+pub use refund::{Refund, RefundState, ReportedRefund};
 pub use rent::{Rent, Stay, Terms};
+pub use rules::{NoRefund, OutOfRange, Refunds, RuleBook, Rules, Share};
 pub use schedule::PollSchedule;
 pub use secret::Secret;
 pub use state::{Event, Failure, State, Step};

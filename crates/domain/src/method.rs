@@ -1,36 +1,30 @@
-//! Ways to pay, as the gateway's Core API offers them.
+//! Ways to pay: one table with everything that differs from one to the next, as the gateway has it (contract §2, §4, §6).
 
 use std::time::Duration;
 
-use crate::Invalid;
+use crate::{Invalid, Refunds, Rules, Rupiah};
 
-/// A way to pay. The contract names the request and the answer of each (§2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Method {
-    /// BCA virtual account.
-    Bca,
-    /// BNI virtual account.
-    Bni,
-    /// BRI virtual account.
-    Bri,
-    /// CIMB Niaga virtual account.
-    Cimb,
-    /// Permata virtual account.
+/// How the gateway is asked for a payment by a method (contract §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChargeAs {
+    /// `bank_transfer` with this bank.
+    BankTransfer(&'static str),
+    /// `permata`.
     Permata,
-    /// Mandiri bill payment (`echannel`).
-    Mandiri,
-    /// GoPay wallet.
-    Gopay,
-    /// QRIS, acquired by GoPay.
-    Qris,
-    /// ShopeePay wallet.
-    Shopeepay,
-    /// Cash at Alfamart.
-    Alfamart,
-    /// Cash at Indomaret.
-    Indomaret,
-    /// Cash into the hand of the house. Never offered, and the gateway never hears of it.
-    Cash,
+    /// `echannel`, with two lines that the payer reads.
+    MandiriBill,
+    /// This `payment_type` and nothing more.
+    Plain(&'static str),
+    /// `qris` by this acquirer.
+    Qris(&'static str),
+    /// `ovo`: the wallet of a telephone number is asked.
+    Ovo,
+    /// `cstore` with this store.
+    Store(&'static str),
+    /// The hosted page of the gateway with these methods on it, so that no card number comes near us.
+    Page(&'static [&'static str]),
+    /// Not at all: the money goes from hand to hand.
+    Hand,
 }
 
 /// What a settlement by a method is worth at first.
@@ -40,94 +34,238 @@ pub enum Confirmation {
     Final,
     /// It may be taken back within minutes (contract §6: Permata, Mandiri bill, Indomaret).
     Reversible,
+    /// It is a capture at first, which may be cancelled until it is settled the next day (contract §4, §6: cards).
+    Captured,
+}
+
+/// By what name the gateway is asked how a transaction stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedBy {
+    /// By our invoice.
+    Invoice,
+    /// By its own name only (contract §3: DANA).
+    Transaction,
+}
+
+/// Everything that differs from one method to the next.
+#[derive(Debug, Clone, Copy)]
+pub struct Profile {
+    /// The name in the database and in `POST /api/bills/{id}/pay`.
+    pub code: &'static str,
+    /// What people call it.
+    pub title: &'static str,
+    /// The short name on its picture, and a colour on which white text can be read.
+    pub logo: (&'static str, &'static str),
+    /// How the gateway is asked for it.
+    pub charge: ChargeAs,
+    /// By what name the gateway is asked about it.
+    pub asked_by: AskedBy,
+    /// What a settlement is worth at first.
+    pub confirmation: Confirmation,
+    /// Whether the gateway takes a wish how long the payer has.
+    pub takes_expiry: bool,
+    /// What may be changed by the configuration: amounts, times, refunds.
+    pub rules: Rules,
+}
+
+macro_rules! methods {
+    ($($(#[$doc:meta])* $name:ident = $profile:expr;)+) => {
+        /// A way to pay.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Method {
+            $($(#[$doc])* $name),+
+        }
+
+        impl Method {
+            const EVERY: &'static [Self] = &[$(Self::$name),+];
+
+            /// Everything that differs from one method to the next.
+            #[must_use]
+            pub fn profile(self) -> &'static Profile {
+                match self {
+                    $(Self::$name => {
+                        const PROFILE: Profile = $profile;
+                        &PROFILE
+                    })+
+                }
+            }
+        }
+    };
+}
+
+// The order is the one in which a front end would show them. Amounts are those of contract §2, the days of refunds those
+// of contract §4; both change from contract to contract, so `[methods.…]` in the configuration overrides them.
+methods! {
+    /// BCA virtual account.
+    Bca = Profile { rules: rules(10_000, 20_000_000_000), ..account("bca", "BCA Virtual Account", ("BCA", "#1f4e8c")) };
+    /// BNI virtual account.
+    Bni = account("bni", "BNI Virtual Account", ("BNI", "#0b5d66"));
+    /// BRI virtual account.
+    Bri = Profile { rules: rules(1, 20_000_000_000), ..account("bri", "BRI Virtual Account", ("BRI", "#24508f")) };
+    /// CIMB Niaga virtual account.
+    Cimb = Profile { rules: rules(1, 250_000_000), ..account("cimb", "CIMB Niaga Virtual Account", ("CIMB Niaga", "#7a1420")) };
+    /// Permata virtual account.
+    Permata = Profile {
+        charge: ChargeAs::Permata,
+        confirmation: Confirmation::Reversible,
+        rules: Rules { idempotency_key: false, ..rules(1, 9_999_999_999) },
+        ..account("permata", "Permata Virtual Account", ("Permata", "#3c6b22"))
+    };
+    /// Mandiri bill payment (`echannel`).
+    Mandiri = Profile {
+        charge: ChargeAs::MandiriBill,
+        confirmation: Confirmation::Reversible,
+        rules: rules(1, 50_000_000_000),
+        ..account("mandiri", "Mandiri Bill Payment", ("Mandiri", "#173a63"))
+    };
+    /// GoPay wallet.
+    Gopay = Profile {
+        rules: Rules { refunds: Refunds::parts(45).direct(), ..wallet(20_000_000) },
+        ..plain("gopay", "GoPay", ("GoPay", "#0a6a80"))
+    };
+    /// QRIS, acquired by GoPay.
+    Qris = Profile {
+        charge: ChargeAs::Qris("gopay"),
+        rules: Rules { refunds: Refunds::parts(45).direct(), ..wallet(10_000_000) },
+        ..plain("qris", "QRIS", ("QRIS", "#3a3a3a"))
+    };
+    /// QRIS, acquired by ShopeePay.
+    QrisShopeepay = Profile {
+        charge: ChargeAs::Qris("airpay shopee"),
+        rules: Rules { refunds: Refunds::whole(365).direct(), ..wallet(10_000_000) },
+        ..plain("qris_shopeepay", "QRIS (ShopeePay)", ("QRIS", "#5a3a2a"))
+    };
+    /// ShopeePay wallet.
+    Shopeepay = Profile {
+        rules: Rules { refunds: Refunds::whole(365).direct(), ..wallet(20_000_000) },
+        ..plain("shopeepay", "ShopeePay", ("ShopeePay", "#a33a17"))
+    };
+    /// DANA wallet.
+    Dana = Profile {
+        asked_by: AskedBy::Transaction,
+        rules: Rules { refunds: Refunds::parts(45), ..wallet(20_000_000) },
+        ..plain("dana", "DANA", ("DANA", "#1568b3"))
+    };
+    /// OVO wallet.
+    Ovo = Profile {
+        charge: ChargeAs::Ovo,
+        takes_expiry: false,
+        rules: Rules { valid_for: Duration::from_secs(65), refunds: Refunds::whole(7), ..wallet(99_999_999) },
+        ..plain("ovo", "OVO", ("OVO", "#4b2a86"))
+    };
+    /// Cash at Alfamart.
+    Alfamart = Profile {
+        charge: ChargeAs::Store("alfamart"),
+        rules: rules(1, 5_000_000),
+        ..account("alfamart", "Alfamart", ("Alfamart", "#9a1c22"))
+    };
+    /// Cash at Indomaret.
+    Indomaret = Profile {
+        charge: ChargeAs::Store("indomaret"),
+        confirmation: Confirmation::Reversible,
+        rules: Rules { idempotency_key: false, ..rules(10_000, 5_000_000) },
+        ..account("indomaret", "Indomaret", ("Indomaret", "#1d4d8f"))
+    };
+    /// Akulaku PayLater.
+    Akulaku = Profile {
+        rules: Rules { valid_for: HOUR.saturating_mul(2), refunds: Refunds::parts(180), ..rules(5_000, MOST) },
+        ..plain("akulaku", "Akulaku PayLater", ("Akulaku", "#a32a2a"))
+    };
+    /// Kredivo.
+    Kredivo = Profile {
+        rules: Rules { refunds: Refunds::parts(14), ..rules(1, MOST) },
+        ..plain("kredivo", "Kredivo", ("Kredivo", "#0b5f8f"))
+    };
+    /// Credit card, on the gateway's hosted page.
+    Card = Profile {
+        charge: ChargeAs::Page(&["credit_card"]),
+        confirmation: Confirmation::Captured,
+        rules: Rules {
+            valid_for: Duration::from_secs(15 * 60),
+            refunds: Refunds::parts(180),
+            idempotency_key: false,
+            ..rules(10_000, 999_999_999)
+        },
+        ..plain("card", "Kartu kredit", ("Kartu", "#3b3f4a"))
+    };
+    /// Cash into the hand of the house. Never offered, and the gateway never hears of it.
+    Cash = Profile {
+        charge: ChargeAs::Hand,
+        rules: rules(1, MOST),
+        ..account("cash", "Tunai", ("Tunai", "#4a4a4a"))
+    };
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+const MOST: i64 = Rupiah::MAX.get();
+
+/// A number that is paid at a bank or a till within a day: no refund by API (contract §4).
+const fn account(code: &'static str, title: &'static str, logo: (&'static str, &'static str)) -> Profile {
+    Profile {
+        code,
+        title,
+        logo,
+        charge: ChargeAs::BankTransfer(code),
+        asked_by: AskedBy::Invoice,
+        confirmation: Confirmation::Final,
+        takes_expiry: true,
+        rules: rules(1, MOST),
+    }
+}
+
+/// A method whose `payment_type` says it all.
+const fn plain(code: &'static str, title: &'static str, logo: (&'static str, &'static str)) -> Profile {
+    Profile { charge: ChargeAs::Plain(code), ..account(code, title, logo) }
+}
+
+const fn rules(min: i64, max: i64) -> Rules {
+    Rules {
+        min: Rupiah::whole(min),
+        max: Rupiah::whole(max),
+        valid_for: HOUR.saturating_mul(24),
+        refunds: Refunds::none(),
+        idempotency_key: true,
+    }
+}
+
+const fn wallet(max: i64) -> Rules {
+    Rules { valid_for: Duration::from_secs(15 * 60), ..rules(1, max) }
 }
 
 impl Method {
     /// All that the gateway takes, in the order in which a front end would show them.
-    pub const ALL: [Self; 11] = [
-        Self::Bca,
-        Self::Bni,
-        Self::Bri,
-        Self::Cimb,
-        Self::Permata,
-        Self::Mandiri,
-        Self::Gopay,
-        Self::Qris,
-        Self::Shopeepay,
-        Self::Alfamart,
-        Self::Indomaret,
-    ];
+    pub fn offered() -> impl Iterator<Item = Self> {
+        Self::EVERY.iter().copied().filter(|method| method.profile().charge != ChargeAs::Hand)
+    }
 
     /// The name in the database and in `POST /api/bills/{id}/pay`.
     #[must_use]
     pub fn code(self) -> &'static str {
-        match self {
-            Self::Bca => "bca",
-            Self::Bni => "bni",
-            Self::Bri => "bri",
-            Self::Cimb => "cimb",
-            Self::Permata => "permata",
-            Self::Mandiri => "mandiri",
-            Self::Gopay => "gopay",
-            Self::Qris => "qris",
-            Self::Shopeepay => "shopeepay",
-            Self::Alfamart => "alfamart",
-            Self::Indomaret => "indomaret",
-            Self::Cash => "cash",
-        }
+        self.profile().code
     }
 
     /// What people call it.
     #[must_use]
     pub fn title(self) -> &'static str {
-        match self {
-            Self::Bca => "BCA Virtual Account",
-            Self::Bni => "BNI Virtual Account",
-            Self::Bri => "BRI Virtual Account",
-            Self::Cimb => "CIMB Niaga Virtual Account",
-            Self::Permata => "Permata Virtual Account",
-            Self::Mandiri => "Mandiri Bill Payment",
-            Self::Gopay => "GoPay",
-            Self::Qris => "QRIS",
-            Self::Shopeepay => "ShopeePay",
-            Self::Alfamart => "Alfamart",
-            Self::Indomaret => "Indomaret",
-            Self::Cash => "Tunai",
-        }
+        self.profile().title
     }
 
-    /// Whether a settlement by this method may be taken back within minutes.
+    /// What a settlement by this method is worth at first.
     #[must_use]
     pub fn confirmation(self) -> Confirmation {
-        match self {
-            Self::Permata | Self::Mandiri | Self::Indomaret => Confirmation::Reversible,
-            Self::Bca
-            | Self::Bni
-            | Self::Bri
-            | Self::Cimb
-            | Self::Gopay
-            | Self::Qris
-            | Self::Shopeepay
-            | Self::Alfamart
-            | Self::Cash => Confirmation::Final,
-        }
+        self.profile().confirmation
     }
 
-    /// How long the gateway keeps a transaction of this method open when it does not say (contract §2).
+    /// True for the hosted page of the gateway, on which a payer may try several times under one invoice (contract §2).
+    #[must_use]
+    pub fn is_on_a_page(self) -> bool {
+        matches!(self.profile().charge, ChargeAs::Page(_))
+    }
+
+    /// How long the payer usually has: the gateway's own default, or what we ask for (contract §2).
     #[must_use]
     pub fn usual_validity(self) -> Duration {
-        match self {
-            Self::Gopay | Self::Qris | Self::Shopeepay => Duration::from_secs(15 * 60),
-            Self::Bca
-            | Self::Bni
-            | Self::Bri
-            | Self::Cimb
-            | Self::Permata
-            | Self::Mandiri
-            | Self::Alfamart
-            | Self::Indomaret
-            | Self::Cash => Duration::from_secs(24 * 3600),
-        }
+        self.profile().rules.valid_for
     }
 }
 
@@ -135,11 +273,8 @@ impl TryFrom<&str> for Method {
     type Error = Invalid;
 
     fn try_from(code: &str) -> Result<Self, Invalid> {
-        Self::ALL
-            .into_iter()
-            .chain([Self::Cash])
-            .find(|method| method.code() == code)
-            .ok_or_else(|| Invalid::new("payment method", "is not known", code))
+        let found = Self::EVERY.iter().copied().find(|method| method.code() == code);
+        found.ok_or_else(|| Invalid::new("payment method", "is not known", code))
     }
 }
 
@@ -149,11 +284,30 @@ mod tests {
 
     #[test]
     fn every_code_names_its_method() {
-        for method in Method::ALL {
-            assert_eq!(Method::try_from(method.code()), Ok(method));
+        for method in Method::EVERY {
+            assert_eq!(Method::try_from(method.code()), Ok(*method));
         }
-        assert_eq!(Method::try_from("cash"), Ok(Method::Cash));
-        assert!(!Method::ALL.contains(&Method::Cash), "cash is not offered");
         assert!(Method::try_from("cheque").is_err());
+    }
+
+    #[test]
+    fn cash_is_not_offered() {
+        assert!(Method::offered().all(|method| method != Method::Cash));
+        assert_eq!(Method::offered().count(), Method::EVERY.len() - 1);
+    }
+
+    #[test]
+    fn the_table_is_the_contracts() {
+        let reversible = Method::offered().filter(|method| method.confirmation() == Confirmation::Reversible);
+        assert!(reversible.eq([Method::Permata, Method::Mandiri, Method::Indomaret]), "contract §6");
+        let keyless = Method::offered().filter(|method| !method.profile().rules.idempotency_key);
+        assert!(keyless.eq([Method::Permata, Method::Indomaret, Method::Card]), "contract §1");
+        for method in Method::offered() {
+            let Profile { rules, charge, .. } = method.profile();
+            let number = matches!(charge, ChargeAs::BankTransfer(_) | ChargeAs::Store(_))
+                || matches!(charge, ChargeAs::Permata | ChargeAs::MandiriBill);
+            assert_eq!(rules.refunds == Refunds::none(), number, "{method:?}: contract §4");
+            assert!(rules.min > Rupiah::ZERO && rules.min < rules.max, "{method:?}");
+        }
     }
 }

@@ -22,9 +22,21 @@ impl Rupiah {
     /// A million: what is usual for a room in a month.
     pub const MILLION: Self = Self(1_000_000);
 
+    /// An amount that stands in the code.
+    pub(crate) const fn whole(amount: i64) -> Self {
+        assert!(0 <= amount && amount <= Self::MAX.0, "an amount out of range");
+        Self(amount)
+    }
+
+    /// This less that; `None` where that is more.
+    #[must_use]
+    pub fn less(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).filter(|rest| *rest >= 0).map(Self)
+    }
+
     /// The amount as the gateway and the database write it.
     #[must_use]
-    pub fn get(self) -> i64 {
+    pub const fn get(self) -> i64 {
         self.0
     }
 }

@@ -17,6 +17,8 @@ pub struct Payment {
     pub method: Method,
     /// How much.
     pub amount: Rupiah,
+    /// The telephone number of the wallet that pays, for the methods that ask for one.
+    pub payer_phone: Option<String>,
     /// Where it stands.
     pub state: State,
     /// What the gateway calls it, once we know.

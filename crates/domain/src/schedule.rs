@@ -39,14 +39,18 @@ impl PollSchedule {
     #[must_use]
     pub fn next_check(&self, payment: &Payment, now: Time) -> Option<Time> {
         match payment.state {
-            State::Created | State::Asked | State::Pending | State::Review => {
+            State::Created | State::Asked | State::Pending => {
                 Some(self.while_live(payment, now).unwrap_or(now + delta(self.lingering)))
+            }
+            // It waits for a person, or for the gateway to lose its patience, whatever the payer's deadline was.
+            State::Review => {
+                Some(next_multiple(now, payment.asked_at.unwrap_or(payment.created_at), self.every))
             }
             // Money that comes late comes for payments that ended at the gateway.
             State::Failed(Failure::Expired | Failure::Cancelled) => self.after_end(payment, now),
             State::Paid => match payment.method.confirmation() {
                 Confirmation::Reversible => first_after(now, payment.paid_at?, &self.after_settlement),
-                Confirmation::Final => None,
+                Confirmation::Final | Confirmation::Captured => None,
             },
             State::PartiallyRefunded { .. } | State::Refunded | State::ChargedBack => None,
             State::Failed(

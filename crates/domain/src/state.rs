@@ -48,7 +48,8 @@ pub enum Failure {
     Expired,
     /// The gateway failed (`failure`).
     Errored,
-    /// It was paid, and the bank took the settlement back within minutes.
+    /// It was paid and is not any more: the bank took the settlement back within minutes, or a captured card was cancelled
+    /// before it was settled.
     Reversed,
 }
 
@@ -65,10 +66,14 @@ pub enum Event {
     Rejected,
     /// `pending`.
     Accepted,
-    /// `capture` under challenge, or `authorize`.
-    Held,
-    /// `settlement`, or `capture` that was accepted.
+    /// `capture` under challenge: the fraud check wants a person to look.
+    Challenged,
+    /// `authorize`: the amount is reserved until somebody takes it.
+    Authorized,
+    /// `settlement`.
     Settled,
+    /// `capture` that was accepted: as good as settled, but it can still be cancelled.
+    Captured,
     /// `deny`.
     Denied,
     /// `cancel`.
@@ -126,28 +131,33 @@ impl State {
             ) => Look(Found::StatusConflict),
 
             // A live transaction where we believe that there is none.
-            (S::Failed(Failure::Withdrawn | Failure::Rejected), E::Accepted | E::Held) => {
-                Look(Found::StatusConflict)
-            }
+            (
+                S::Failed(Failure::Withdrawn | Failure::Rejected),
+                E::Accepted | E::Challenged | E::Authorized,
+            ) => Look(Found::StatusConflict),
 
             // Waiting, and holding.
             (S::Created | S::Asked, E::Accepted) => MoveTo(S::Pending),
-            (S::Created | S::Asked | S::Pending, E::Held) => MoveTo(S::Review),
+            (S::Created | S::Asked | S::Pending, E::Challenged | E::Authorized) => MoveTo(S::Review),
             // Old news comes late and twice; what we know already wins.
             (S::Pending | S::Review, E::Accepted) => Stay,
-            (S::Review, E::Held) => Stay,
-            (S::Paid | S::PartiallyRefunded { .. } | S::Refunded | S::ChargedBack, E::Accepted | E::Held) => {
-                Stay
-            }
-            (S::Failed(_), E::Accepted | E::Held) => Stay,
+            (S::Review, E::Challenged | E::Authorized) => Stay,
+            (
+                S::Paid | S::PartiallyRefunded { .. } | S::Refunded | S::ChargedBack,
+                E::Accepted | E::Challenged | E::Authorized,
+            ) => Stay,
+            (S::Failed(_), E::Accepted | E::Challenged | E::Authorized) => Stay,
 
             // Money.
-            (S::Created | S::Asked | S::Pending | S::Review, E::Settled) => MoveTo(S::Paid),
-            (S::Paid | S::PartiallyRefunded { .. } | S::Refunded | S::ChargedBack, E::Settled) => Stay,
+            (S::Created | S::Asked | S::Pending | S::Review, E::Settled | E::Captured) => MoveTo(S::Paid),
+            (
+                S::Paid | S::PartiallyRefunded { .. } | S::Refunded | S::ChargedBack,
+                E::Settled | E::Captured,
+            ) => Stay,
             // An answer that was on its way when the reversal came must not undo the reversal.
-            (S::Failed(Failure::Reversed), E::Settled) => Look(Found::StatusConflict),
+            (S::Failed(Failure::Reversed), E::Settled | E::Captured) => Look(Found::StatusConflict),
             // We had given it up, and the money came all the same: real money wins.
-            (S::Failed(_), E::Settled) => MoveAndTell(S::Paid, Found::LateSettlement),
+            (S::Failed(_), E::Settled | E::Captured) => MoveAndTell(S::Paid, Found::LateSettlement),
 
             // No money.
             (S::Created | S::Asked | S::Pending | S::Review, E::Denied) => MoveTo(S::Failed(Failure::Denied)),
@@ -163,20 +173,24 @@ impl State {
             (S::Failed(_), E::Denied | E::Cancelled | E::Expired | E::Errored) => Stay,
             (S::Paid, E::Denied) => match method {
                 Confirmation::Reversible => MoveAndTell(S::Failed(Failure::Reversed), Found::Reversal),
-                Confirmation::Final => Look(Found::StatusConflict),
+                Confirmation::Final | Confirmation::Captured => Look(Found::StatusConflict),
             },
-            (S::Paid, E::Cancelled | E::Expired | E::Errored) => Look(Found::StatusConflict),
+            (S::Paid, E::Cancelled) => match method {
+                Confirmation::Captured => MoveAndTell(S::Failed(Failure::Reversed), Found::Reversal),
+                Confirmation::Final | Confirmation::Reversible => Look(Found::StatusConflict),
+            },
+            (S::Paid, E::Expired | E::Errored) => Look(Found::StatusConflict),
             (
                 S::PartiallyRefunded { .. } | S::Refunded | S::ChargedBack,
                 E::Denied | E::Cancelled | E::Expired | E::Errored,
             ) => Look(Found::StatusConflict),
 
-            // Money back. We never ask for it yet, so whoever did was not us.
+            // Money back. Whether it was us who asked for it, the books know.
             (S::Created | S::Asked | S::Pending | S::Review | S::Paid, E::PartiallyRefunded(total)) => {
-                MoveAndTell(S::PartiallyRefunded { total: *total }, Found::ExternalRefund)
+                MoveTo(S::PartiallyRefunded { total: *total })
             }
             (S::PartiallyRefunded { total: known }, E::PartiallyRefunded(total)) if *total > known => {
-                MoveAndTell(S::PartiallyRefunded { total: *total }, Found::ExternalRefund)
+                MoveTo(S::PartiallyRefunded { total: *total })
             }
             (S::PartiallyRefunded { .. } | S::Refunded | S::ChargedBack, E::PartiallyRefunded(_)) => Stay,
             (S::Failed(_), E::PartiallyRefunded(total)) => {
@@ -185,7 +199,7 @@ impl State {
             (
                 S::Created | S::Asked | S::Pending | S::Review | S::Paid | S::PartiallyRefunded { .. },
                 E::Refunded,
-            ) => MoveAndTell(S::Refunded, Found::ExternalRefund),
+            ) => MoveTo(S::Refunded),
             (S::Refunded | S::ChargedBack, E::Refunded) => Stay,
             (S::Failed(_), E::Refunded) => MoveAndTell(S::Refunded, Found::LateSettlement),
 
@@ -316,8 +330,10 @@ impl Event {
             E::Absent => "absent",
             E::Rejected => "rejected",
             E::Accepted => "accepted",
-            E::Held => "held",
+            E::Challenged => "challenged",
+            E::Authorized => "authorized",
             E::Settled => "settled",
+            E::Captured => "captured",
             E::Denied => "denied",
             E::Cancelled => "cancelled",
             E::Expired => "expired",

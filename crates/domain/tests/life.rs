@@ -5,7 +5,7 @@ use domain::{Confirmation, Event, Failure, FindingKind, Rupiah, State, Step};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-const METHODS: [Confirmation; 2] = [Confirmation::Final, Confirmation::Reversible];
+const METHODS: [Confirmation; 3] = [Confirmation::Final, Confirmation::Reversible, Confirmation::Captured];
 
 fn rupiah(amount: i64) -> Rupiah {
     Rupiah::try_from(amount).unwrap()
@@ -33,8 +33,10 @@ fn events() -> Vec<Event> {
         Event::Absent,
         Event::Rejected,
         Event::Accepted,
-        Event::Held,
+        Event::Challenged,
+        Event::Authorized,
         Event::Settled,
+        Event::Captured,
         Event::Denied,
         Event::Cancelled,
         Event::Expired,
@@ -93,8 +95,9 @@ fn money_is_lost_only_to_a_reversal_a_refund_or_a_chargeback() {
         let next = after(state, event, method);
         if state.holds_money() && !next.holds_money() {
             let reversal = *event == Event::Denied && method == Confirmation::Reversible;
+            let voided = *event == Event::Cancelled && method == Confirmation::Captured;
             let given_back = matches!(event, Event::Refunded | Event::ChargedBack);
-            assert!(reversal || given_back, "{state:?} on {event:?} loses money");
+            assert!(reversal || voided || given_back, "{state:?} on {event:?} loses money");
         }
     });
 }
@@ -102,7 +105,7 @@ fn money_is_lost_only_to_a_reversal_a_refund_or_a_chargeback() {
 #[test]
 fn a_settlement_is_booked_or_a_person_hears_of_it() {
     every_pair(|state, event, method| {
-        if *event == Event::Settled
+        if matches!(event, Event::Settled | Event::Captured)
             && !state.holds_money()
             && !matches!(state, State::Refunded | State::ChargedBack)
         {
@@ -155,6 +158,17 @@ fn a_deny_after_a_settlement_is_a_reversal_only_where_reversals_exist() {
 }
 
 #[test]
+fn a_capture_can_be_cancelled_and_a_settlement_of_another_method_cannot() {
+    assert_eq!(
+        State::Paid.on(&Event::Cancelled, Confirmation::Captured),
+        Step::MoveAndTell(State::Failed(Failure::Reversed), FindingKind::Reversal)
+    );
+    for method in [Confirmation::Final, Confirmation::Reversible] {
+        assert_eq!(State::Paid.on(&Event::Cancelled, method), Step::Look(FindingKind::StatusConflict));
+    }
+}
+
+#[test]
 fn every_state_survives_its_columns() {
     for state in states() {
         let total = match state {
@@ -177,8 +191,10 @@ fn lives() -> Vec<Vec<Event>> {
         vec![Accepted, Denied],
         vec![Accepted, Errored],
         vec![Accepted, Expired, Settled],
-        vec![Accepted, Held, Settled],
-        vec![Accepted, Held, Denied],
+        vec![Accepted, Challenged, Captured, Settled],
+        vec![Accepted, Authorized, Captured, Settled],
+        vec![Accepted, Challenged, Denied],
+        vec![Accepted, Captured, Settled, Refunded],
         vec![Accepted, Settled, PartiallyRefunded(rupiah(500)), PartiallyRefunded(rupiah(900)), Refunded],
         vec![Accepted, Settled, PartiallyRefunded(rupiah(500)), PartiallyRefunded(rupiah(900))],
         vec![Accepted, Settled, Refunded],

@@ -20,6 +20,15 @@ pub(crate) enum Asked<'a> {
     Transaction(&'a str),
 }
 
+/// What became of a refund that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refunding {
+    /// The gateway has taken it on, now or when it was first asked with the same key.
+    Accepted,
+    /// The bank said no, in these words; the payment stays as it is.
+    Denied(String),
+}
+
 /// An answer as it came.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -31,6 +40,23 @@ pub(crate) struct Answer {
 impl Answer {
     /// What the answer reports, or why it reports nothing.
     pub(crate) fn read(&self, asked: Asked<'_>) -> Result<Report, CallError> {
+        let (code, fields) = self.taken(asked)?;
+        self.report(&code, &fields, asked)
+    }
+
+    /// What the gateway or the bank says to a refund that was asked for (contract §4).
+    pub(crate) fn read_refund(&self, asked: Asked<'_>) -> Result<Refunding, CallError> {
+        let (code, fields) = self.taken(asked)?;
+        match (code.as_str(), self.http) {
+            ("200" | "201", _) => Ok(Refunding::Accepted),
+            ("202", 200) => Ok(Refunding::Denied(fields.words("status_message"))),
+            (_, 202) => Err(CallError::Running),
+            (code, _) => Err(CallError::Unknown(format!("status_code {code} to a refund"))),
+        }
+    }
+
+    /// The code and the fields of an answer that is no refusal.
+    fn taken(&self, asked: Asked<'_>) -> Result<(String, Fields), CallError> {
         let fields = Fields::parse(&self.body);
         let code = fields.as_ref().map(|fields| fields.words("status_code")).filter(|code| !code.is_empty());
         tracing::debug!(http.status = self.http, body.status_code = code.as_deref(), "the gateway answered");
@@ -38,33 +64,33 @@ impl Answer {
             (429, _, _) => Err(CallError::RateLimited { retry_after: self.retry_after }),
             // We follow no redirects: the key must not go elsewhere.
             (300..=399, _, _) => Err(self.misconfigured_http()),
-            (_, Some(fields), Some(code)) => self.by_code(&code, &fields, asked),
+            (_, Some(fields), Some(code)) => match self.refusal(&code, &fields, asked) {
+                Some(error) => Err(error),
+                None => Ok((code, fields)),
+            },
             (_, _, None) | (_, None, _) => Err(self.by_http()),
         }
     }
 
     /// The table of contract §5. What is not in it may have happened.
-    fn by_code(&self, code: &str, fields: &Fields, asked: Asked<'_>) -> Result<Report, CallError> {
-        match (code, asked) {
+    fn refusal(&self, code: &str, fields: &Fields, asked: Asked<'_>) -> Option<CallError> {
+        Some(match (code, asked) {
             // 407 is how the gateway says that something has expired, not an error (contract §3, §4).
-            ("200" | "201" | "202" | "407", _) => self.report(code, fields, asked),
-            ("404", Asked::Transaction(_)) => Err(CallError::NoSuchTransaction),
+            ("200" | "201" | "202" | "407", _) => return None,
+            ("404", Asked::Transaction(_)) => CallError::NoSuchTransaction,
             // A charge knows no transaction that could be missing: the payer's wallet is (contract §2, OVO).
-            ("404", Asked::Charge(..)) => Err(refused(code, fields)),
-            ("406", _) => Err(CallError::Duplicate),
-            ("412", _) => Err(CallError::Unchangeable),
-            ("429", _) => Err(CallError::RateLimited { retry_after: self.retry_after }),
+            ("404", Asked::Charge(..)) => refused(code, fields),
+            ("406", _) => CallError::Duplicate,
+            ("412", _) => CallError::Unchangeable,
+            ("429", _) => CallError::RateLimited { retry_after: self.retry_after },
             ("400" | "402" | "408" | "409" | "410" | "411" | "413" | "414" | "501", _) => {
-                Err(refused(code, fields))
+                refused(code, fields)
             }
-            ("300" | "401" | "403" | "405", _) => Err(CallError::Misconfigured {
-                code: code.to_owned(),
-                message: fields.words("status_message"),
-            }),
-            (_, _) => {
-                Err(CallError::Unknown(format!("status_code {code}: {}", fields.words("status_message"))))
+            ("300" | "401" | "403" | "405", _) => {
+                CallError::Misconfigured { code: code.to_owned(), message: fields.words("status_message") }
             }
-        }
+            (_, _) => CallError::Unknown(format!("status_code {code}: {}", fields.words("status_message"))),
+        })
     }
 
     fn report(&self, code: &str, fields: &Fields, asked: Asked<'_>) -> Result<Report, CallError> {
@@ -138,12 +164,13 @@ mod tests {
     fn paid_is_what_the_rule_says_and_nothing_else() {
         for status in ["settlement", "capture", "SETTLEMENT", "Capture"] {
             for fraud in [json!("accept"), json!("ACCEPT"), json!(""), Value::Null] {
-                assert_eq!(event("200", status, fraud.clone()), Event::Settled);
+                let paid = if status.to_lowercase() == "capture" { Event::Captured } else { Event::Settled };
+                assert_eq!(event("200", status, fraud.clone()), paid);
                 assert!(matches!(event("201", status, fraud.clone()), Event::Unheard(_)));
                 assert!(matches!(event("202", status, fraud), Event::Unheard(_)));
             }
             for code in ["200", "201"] {
-                assert_eq!(event(code, status, json!("challenge")), Event::Held);
+                assert_eq!(event(code, status, json!("challenge")), Event::Challenged);
                 assert_eq!(event(code, status, json!("deny")), Event::Denied);
                 assert!(matches!(event(code, status, json!("maybe")), Event::Unheard(_)));
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{Invoice, Method, Rupiah};
+use domain::{ChargeAs, Invoice, Method, Rupiah};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -30,6 +30,12 @@ pub struct Charge {
     pub customer: Option<Customer>,
     /// How long the payer has, in whole minutes and at least one; the gateway trims what its methods do not allow.
     pub valid_for: Option<Duration>,
+    /// Whether the gateway heeds an `Idempotency-Key` for this method (contract §1).
+    pub idempotent: bool,
+    /// The telephone number of the wallet that is asked: OVO's alone.
+    pub payer_phone: Option<String>,
+    /// Whether a card is only authorised, so that the house takes the money by hand.
+    pub authorize_only: bool,
 }
 
 /// Who pays.
@@ -47,21 +53,46 @@ impl Charge {
     /// The body of `POST /v2/charge`.
     pub(crate) fn request(&self) -> Value {
         let item = self.item_name();
-        let mut request = self.method_part(&item);
-        // One item with the whole price, so that the sum is equal by construction.
-        request["transaction_details"] =
-            json!({ "order_id": self.invoice.as_str(), "gross_amount": self.amount.get() });
-        request["item_details"] =
-            json!([{ "id": "1", "price": self.amount.get(), "quantity": 1, "name": item }]);
-        if let Some(customer) = &self.customer {
-            request["customer_details"] = customer.part();
+        let mut request = self.common_part(&item);
+        for (name, value) in self.method_part(&item) {
+            request[name] = value;
         }
-        if let Some(valid_for) = self.valid_for {
-            // Rounded down: nobody gets longer than was meant. Less than 20 seconds would be refused.
-            let minutes = (valid_for.as_secs() / 60).max(1);
+        if let Some(minutes) = self.minutes() {
             request["custom_expiry"] = json!({ "expiry_duration": minutes, "unit": "minute" });
         }
         request
+    }
+
+    /// The body of `POST /snap/v1/transactions`: the hosted page, with these methods on it.
+    pub(crate) fn page_request(&self, methods: &[&str]) -> Value {
+        let mut request = self.common_part(&self.item_name());
+        request["enabled_payments"] = json!(methods);
+        request["credit_card"] = json!({ "secure": true });
+        if self.authorize_only {
+            request["credit_card"]["type"] = json!("authorize");
+        }
+        if let Some(minutes) = self.minutes() {
+            request["page_expiry"] = json!({ "duration": minutes, "unit": "minute" });
+        }
+        request
+    }
+
+    fn common_part(&self, item: &str) -> Value {
+        let amount = self.amount.get();
+        let mut request = json!({
+            "transaction_details": { "order_id": self.invoice.as_str(), "gross_amount": amount },
+            // One item with the whole price, so that the sum is equal by construction.
+            "item_details": [{ "id": "1", "price": amount, "quantity": 1, "name": item }],
+        });
+        if let Some(customer) = &self.customer {
+            request["customer_details"] = customer.part();
+        }
+        request
+    }
+
+    /// Rounded down: nobody gets longer than was meant. Less than 20 seconds would be refused.
+    fn minutes(&self) -> Option<u64> {
+        self.valid_for.map(|valid_for| (valid_for.as_secs() / 60).max(1))
     }
 
     /// The `Idempotency-Key`: always the same for one invoice, so that a second try within five minutes gets the
@@ -71,25 +102,25 @@ impl Charge {
         format!("charge-{}", cut(&digest, 32))
     }
 
-    fn method_part(&self, item: &str) -> Value {
-        match self.method {
-            Method::Bca | Method::Bni | Method::Bri | Method::Cimb => {
-                json!({ "payment_type": "bank_transfer", "bank_transfer": { "bank": self.method.code() } })
+    fn method_part(&self, item: &str) -> Vec<(&'static str, Value)> {
+        let kind = |kind: &str| ("payment_type", json!(kind));
+        match self.method.profile().charge {
+            ChargeAs::BankTransfer(bank) => {
+                vec![kind("bank_transfer"), ("bank_transfer", json!({ "bank": bank }))]
             }
-            Method::Permata => json!({ "payment_type": "permata" }),
-            Method::Mandiri => json!({
-                "payment_type": "echannel",
-                "echannel": { "bill_info1": "Pembayaran", "bill_info2": cut(item, BILL_CHARS_MAX) },
-            }),
-            Method::Gopay => json!({ "payment_type": "gopay" }),
-            Method::Qris => json!({ "payment_type": "qris", "qris": { "acquirer": "gopay" } }),
-            Method::Shopeepay => json!({ "payment_type": "shopeepay" }),
-            // Refused before it comes to this.
-            Method::Cash => json!({}),
-            Method::Alfamart | Method::Indomaret => json!({
-                "payment_type": "cstore",
-                "cstore": { "store": self.method.code(), "message": item },
-            }),
+            ChargeAs::Permata => vec![kind("permata")],
+            ChargeAs::MandiriBill => vec![
+                kind("echannel"),
+                ("echannel", json!({ "bill_info1": "Pembayaran", "bill_info2": cut(item, BILL_CHARS_MAX) })),
+            ],
+            ChargeAs::Plain(payment_type) => vec![kind(payment_type)],
+            ChargeAs::Qris(acquirer) => vec![kind("qris"), ("qris", json!({ "acquirer": acquirer }))],
+            ChargeAs::Ovo => vec![kind("ovo"), ("ovo", json!({ "payer_phone_number": self.payer_phone }))],
+            ChargeAs::Store(store) => {
+                vec![kind("cstore"), ("cstore", json!({ "store": store, "message": item }))]
+            }
+            // These are not charged here.
+            ChargeAs::Page(_) | ChargeAs::Hand => Vec::new(),
         }
     }
 

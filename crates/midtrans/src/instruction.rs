@@ -1,6 +1,6 @@
 //! Where the gateway's answers hide what the payer needs (the table in contract §2).
 
-use domain::{Instruction, Method};
+use domain::{ChargeAs, Instruction, Method};
 
 use crate::fields::Fields;
 
@@ -12,7 +12,7 @@ pub(crate) fn read(fields: &Fields, method: Option<Method>) -> Option<Instructio
         .or_else(|| code(fields, method))
         .or_else(|| qr(fields))
         .or_else(|| action(fields, "deeplink-redirect").map(|url| Instruction::Deeplink { url }))
-        .or_else(|| fields.text("redirect_url").map(|url| Instruction::Redirect { url }))
+        .or_else(|| fields.text("redirect_url").map(|url| Instruction::Redirect { url, token: None }))
 }
 
 fn account(fields: &Fields) -> Option<Instruction> {
@@ -35,8 +35,8 @@ fn bill(fields: &Fields) -> Option<Instruction> {
 
 fn code(fields: &Fields, method: Option<Method>) -> Option<Instruction> {
     // Indomaret's older answers leave the store out; then only the charge knows it.
-    let charged = || match method {
-        Some(store @ (Method::Alfamart | Method::Indomaret)) => Some(store.code().to_owned()),
+    let charged = || match method?.profile().charge {
+        ChargeAs::Store(store) => Some(store.to_owned()),
         _ => None,
     };
     let store = fields.word("store").or_else(charged)?;

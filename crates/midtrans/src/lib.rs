@@ -1,4 +1,5 @@
-//! A typed client of the Midtrans Core API: it charges, asks, cancels and expires, and reads what the gateway sends.
+//! A typed client of the Midtrans Core API: it charges, asks, ends, decides and
+//! refunds, and reads what the gateway sends.
 //!
 //! `contract §2` in a comment names a section of the notes on the gateway that this is written from.
 
@@ -10,11 +11,13 @@ mod fields;
 mod http;
 mod instruction;
 pub mod notification;
+mod page;
 pub mod probe;
 mod report;
 
+pub use answer::Refunding;
 pub use call_error::{CallError, SetupError};
 pub use charge::{Charge, Customer};
-pub use client::{Midtrans, Settings};
+pub use client::{Midtrans, RefundOrder, Settings};
 pub use http::http_client;
 pub use notification::{Kind, NotANotification, Notification, sign};

@@ -1,12 +1,14 @@
 //! What the gateway's words mean: statuses become events, answers become reports (contract §6).
 
-use domain::{Amount, Event, Method, Report, TransactionId};
+use domain::{Amount, Event, Method, Page, RefundKey, Report, ReportedRefund, TransactionId};
 
 use crate::fields::{Fields, cut};
 use crate::instruction;
 
 /// The longest unknown status that is kept.
 const STATUS_CHARS_MAX: usize = 64;
+/// The most refunds of one payment that are read.
+const REFUNDS_MAX: usize = 200;
 
 /// The report in an answer; `None` when it is not about a transaction.
 pub(crate) fn read(fields: &Fields, method: Option<Method>) -> Option<Report> {
@@ -18,14 +20,32 @@ pub(crate) fn read(fields: &Fields, method: Option<Method>) -> Option<Report> {
         expires_at: fields.time("expiry_time").or_else(|| fields.time("expire_time")),
         settled_at: fields.time("settlement_time"),
         instruction: instruction::read(fields, method),
+        refunds: refunds(fields),
+        page: Page::Open,
     })
+}
+
+/// Each refund by itself (contract §4). One that the dashboard made may have no key of its own.
+fn refunds(fields: &Fields) -> Vec<ReportedRefund> {
+    let read = |item: Fields| {
+        let named = item.text("refund_key");
+        let key = named.or_else(|| Some(format!("id-{}", item.text("refund_chargeback_id")?)))?;
+        let Amount::Rupiah(amount) = item.amount("refund_amount") else { return None };
+        Some(ReportedRefund {
+            key: RefundKey::try_from(key).ok()?,
+            amount,
+            reason: item.words("reason"),
+            confirmed_at: item.time("bank_confirmed_at"),
+        })
+    };
+    fields.objects("refunds").into_iter().take(REFUNDS_MAX).filter_map(read).collect()
 }
 
 /// What happened, by `transaction_status`; `None` when there is none.
 pub(crate) fn event(fields: &Fields) -> Option<Event> {
     Some(match fields.word("transaction_status")?.as_str() {
         "pending" => Event::Accepted,
-        "authorize" => Event::Held,
+        "authorize" => Event::Authorized,
         paid @ ("settlement" | "capture") => paid_event(fields, paid),
         "deny" => Event::Denied,
         "cancel" => Event::Cancelled,
@@ -49,11 +69,12 @@ pub(crate) fn event(fields: &Fields) -> Option<Event> {
 fn paid_event(fields: &Fields, status: &str) -> Event {
     match (fields.word("fraud_status").as_deref(), fields.text("status_code").as_deref()) {
         (Some("deny"), _) => Event::Denied,
-        (Some("challenge"), _) => Event::Held,
+        (Some("challenge"), _) => Event::Challenged,
         // Without an amount nobody could compare it with the bill.
         (None | Some("accept"), Some("200")) if fields.amount("gross_amount") == Amount::Unsaid => {
             Event::Unheard(format!("{status} without gross_amount"))
         }
+        (None | Some("accept"), Some("200")) if status == "capture" => Event::Captured,
         (None | Some("accept"), Some("200")) => Event::Settled,
         // For example a refund that the bank refused: 202 with `settlement` (contract §4).
         (None | Some("accept"), code) => Event::Unheard(cut(

@@ -18,8 +18,8 @@ pub use outcome::Outcome;
 pub use queue::{Queue, QueueError, RedisSettings, ping};
 pub use runner::{Limits, Performer};
 pub use work::{
-    CancelPayment, GenerateBills, Job, ProcessNotification, Reason, SubmitCharge, Sweep, SyncPayment,
-    UnknownWork, Work,
+    CancelPayment, DecidePayment, GenerateBills, Job, ProcessNotification, Reason, RefundPayment,
+    SubmitCharge, Sweep, SyncPayment, UnknownWork, Verdict, Work,
 };
 pub use workforce::{Pause, Stop, Workforce};
 

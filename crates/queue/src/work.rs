@@ -1,6 +1,6 @@
 //! The kinds of work there are. A payload holds ids, so that whoever does the work reads how things stand by then.
 
-use domain::{NotificationId, PaymentId, Period, Time};
+use domain::{NotificationId, PaymentId, Period, RefundId, Time};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::history::Source;
@@ -112,6 +112,34 @@ pub struct CancelPayment {
     pub payment_id: PaymentId,
 }
 
+/// Carry out what a person decided of a payment that waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecidePayment {
+    /// This one.
+    pub payment_id: PaymentId,
+    /// What was decided.
+    pub verdict: Verdict,
+}
+
+/// What a person decides of a payment that waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The house takes the money.
+    Accept,
+    /// It does not.
+    Refuse,
+}
+
+/// Give money back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundPayment {
+    /// Of this payment.
+    pub payment_id: PaymentId,
+    /// This much of it.
+    pub refund_id: RefundId,
+}
+
 /// Look for payments whose check is due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sweep {
@@ -186,6 +214,33 @@ impl Job for CancelPayment {
     }
 }
 
+impl Job for DecidePayment {
+    const KIND: &'static str = "decide_payment";
+    const MAX_ATTEMPTS: i64 = MONEY_ATTEMPTS;
+
+    /// The first word counts until it is carried out.
+    fn dedupe_key(&self) -> String {
+        format!("{}:{}", Self::KIND, self.payment_id)
+    }
+
+    fn payment_id(&self) -> Option<PaymentId> {
+        Some(self.payment_id)
+    }
+}
+
+impl Job for RefundPayment {
+    const KIND: &'static str = "refund_payment";
+    const MAX_ATTEMPTS: i64 = MONEY_ATTEMPTS;
+
+    fn dedupe_key(&self) -> String {
+        format!("{}:{}", Self::KIND, self.refund_id)
+    }
+
+    fn payment_id(&self) -> Option<PaymentId> {
+        Some(self.payment_id)
+    }
+}
+
 impl Job for Sweep {
     const KIND: &'static str = "sweep";
     const MAX_ATTEMPTS: i64 = 5;
@@ -224,6 +279,10 @@ pub enum Work {
     SyncPayment(SyncPayment),
     /// See [`CancelPayment`].
     CancelPayment(CancelPayment),
+    /// See [`DecidePayment`].
+    DecidePayment(DecidePayment),
+    /// See [`RefundPayment`].
+    RefundPayment(RefundPayment),
     /// See [`Sweep`].
     Sweep(Sweep),
     /// See [`GenerateBills`].
@@ -252,6 +311,8 @@ impl Work {
             ProcessNotification::KIND => Self::ProcessNotification(serde_json::from_str(payload)?),
             SyncPayment::KIND => Self::SyncPayment(serde_json::from_str(payload)?),
             CancelPayment::KIND => Self::CancelPayment(serde_json::from_str(payload)?),
+            DecidePayment::KIND => Self::DecidePayment(serde_json::from_str(payload)?),
+            RefundPayment::KIND => Self::RefundPayment(serde_json::from_str(payload)?),
             Sweep::KIND => Self::Sweep(serde_json::from_str(payload)?),
             GenerateBills::KIND => Self::GenerateBills(serde_json::from_str(payload)?),
             other => return Err(UnknownWork::Kind(other.to_owned())),
@@ -275,6 +336,10 @@ mod tests {
         survives(CancelPayment { payment_id }, &Work::CancelPayment(CancelPayment { payment_id }));
         let sync = SyncPayment { payment_id, reason: Reason::Read };
         survives(sync, &Work::SyncPayment(sync));
+        let refund = RefundPayment { payment_id, refund_id: RefundId(2) };
+        survives(refund, &Work::RefundPayment(refund));
+        let decision = DecidePayment { payment_id, verdict: Verdict::Refuse };
+        survives(decision, &Work::DecidePayment(decision));
         let notice = ProcessNotification { notification_id: NotificationId(3) };
         survives(notice, &Work::ProcessNotification(notice));
         let sweep = Sweep { slot: "2026-11-24T03:00".to_owned() };

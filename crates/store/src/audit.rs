@@ -1,7 +1,8 @@
 //! The audit: who changed what, when and why. Append-only.
 
-use domain::{Time, UserId};
+use domain::{JobId, Time, UserId};
 
+use crate::ledger::{self, NewJob};
 use crate::time::millis;
 use crate::{Db, StoreError, Tx, in_tx, read};
 
@@ -93,6 +94,23 @@ pub(crate) async fn write_in(tx: &mut Tx, deed: &Deed<'_>, now: Time) -> Result<
         .await
         .map(drop)?);
     Ok(())
+}
+
+/// Writes down that somebody wants work done on `subject`, and the work, in one transaction.
+///
+/// # Errors
+/// When the database does.
+pub async fn order(
+    db: &Db,
+    (action, subject): (&'static str, String),
+    job: NewJob,
+    by: &By<'_>,
+) -> Result<Vec<JobId>, StoreError> {
+    let mut tx = Tx::begin(db).await?;
+    let jobs = ledger::enqueue_all(&mut tx, &[job], by.now).await?;
+    write_in(&mut tx, &by.deed(action, subject, (None, None)), by.now).await?;
+    tx.commit().await?;
+    Ok(jobs)
 }
 
 /// The newest rows, newest first, older than `before_id` where it is given, at most `limit`.

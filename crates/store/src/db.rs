@@ -13,6 +13,9 @@ use crate::{StoreError, read};
 static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
 
+/// Between two tries to open a file that others are opening.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// Pools of connections to the books. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Db {
@@ -69,7 +72,18 @@ async fn connect_sqlite(url: &str, options: &Options) -> Result<Db, StoreError> 
         .busy_timeout(options.wait)
         .disable_statement_logging();
     let pool = || SqlitePoolOptions::new().acquire_timeout(options.wait);
-    let writer = pool().max_connections(1).connect_with(file.clone()).await?;
+    let mut pauses = options.wait.as_millis() / PAUSE.as_millis();
+    // Programs that open a new file at the same moment get in each other's way while they make it a WAL file; SQLite
+    // then refuses at once instead of waiting.
+    let writer = loop {
+        match pool().max_connections(1).connect_with(file.clone()).await.map_err(StoreError::from) {
+            Err(StoreError::Unavailable(_)) if pauses > 0 => {
+                pauses -= 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            opened => break opened?,
+        }
+    };
     let readers =
         pool().max_connections(options.connections.max(1)).connect_with(file.read_only(true)).await?;
     Ok(Db::Sqlite { writer, readers })

@@ -97,3 +97,15 @@ pub async fn newest(db: &Db, limit: i64) -> Result<Vec<Finding>, StoreError> {
     let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(limit).fetch_all(pool).await?);
     rows.into_iter().map(Finding::try_from).collect()
 }
+
+/// The findings about a payment, oldest first, at most a hundred.
+///
+/// # Errors
+/// When the database does.
+pub async fn of_payment(db: &Db, id: PaymentId) -> Result<Vec<Finding>, StoreError> {
+    const SQL: &str = "
+        SELECT id, kind, payment_id, detail, found_at, resolved_at FROM findings
+        WHERE payment_id = $1 ORDER BY id LIMIT 100";
+    let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_all(pool).await?);
+    rows.into_iter().map(Finding::try_from).collect()
+}

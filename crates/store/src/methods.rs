@@ -48,7 +48,7 @@ pub async fn offer_all(db: &Db) -> Result<(), StoreError> {
     const SQL: &str = "
         INSERT INTO payment_methods (code, title, logo, place) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
     let mut tx = Tx::begin(db).await?;
-    for (place, method) in (1_i64..).zip(Method::ALL) {
+    for (place, method) in (1_i64..).zip(Method::offered()) {
         let logo = format!("/logos/{}.svg", method.code());
         in_tx!(&mut tx, conn => sqlx::query(SQL)
             .bind(method.code()).bind(method.title()).bind(logo).bind(place).execute(conn).await.map(drop)?);

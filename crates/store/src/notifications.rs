@@ -18,6 +18,8 @@ pub struct NewNotification<'a> {
     pub kind: &'static str,
     /// The order it speaks of.
     pub order_id: Option<&'a str>,
+    /// The transaction it speaks of.
+    pub transaction_id: Option<&'a str>,
     /// Whether its signature is one of ours.
     pub verified: bool,
 }
@@ -31,6 +33,8 @@ pub struct Notification {
     pub kind: String,
     /// The order it speaks of.
     pub order_id: Option<String>,
+    /// The transaction it speaks of.
+    pub transaction_id: Option<String>,
     /// Whether its signature was one of ours.
     pub verified: bool,
     /// When it first came.
@@ -50,6 +54,7 @@ struct Row {
     id: i64,
     kind: String,
     order_id: Option<String>,
+    transaction_id: Option<String>,
     verified: bool,
     received_at: i64,
     seen: i64,
@@ -64,6 +69,7 @@ impl From<Row> for Notification {
             id: NotificationId(row.id),
             kind: row.kind,
             order_id: row.order_id,
+            transaction_id: row.transaction_id,
             verified: row.verified,
             received_at: from_millis(row.received_at),
             seen: row.seen,
@@ -85,8 +91,8 @@ pub async fn record(
     now: Time,
 ) -> Result<Option<JobId>, StoreError> {
     const SQL: &str = "
-        INSERT INTO notifications (body_hash, body, kind, order_id, verified, received_at, seen_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $6)
+        INSERT INTO notifications (body_hash, body, kind, order_id, verified, received_at, seen_at, transaction_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $6, $7)
         ON CONFLICT (body_hash) DO UPDATE SET seen = notifications.seen + 1, seen_at = excluded.seen_at
         RETURNING id, seen";
     let mut tx = Tx::begin(db).await?;
@@ -97,6 +103,7 @@ pub async fn record(
         .bind(new.order_id)
         .bind(new.verified)
         .bind(millis(now))
+        .bind(new.transaction_id)
         .fetch_one(conn)
         .await?);
     let queued = match seen {
@@ -113,7 +120,7 @@ pub async fn record(
 /// When the database does.
 pub async fn find(db: &Db, id: NotificationId) -> Result<Option<Notification>, StoreError> {
     const SQL: &str = "
-        SELECT id, kind, order_id, verified, received_at, seen, payment_id, processed_at, outcome
+        SELECT id, kind, order_id, transaction_id, verified, received_at, seen, payment_id, processed_at, outcome
         FROM notifications WHERE id = $1";
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
     Ok(row.map(Notification::from))
@@ -125,7 +132,7 @@ pub async fn find(db: &Db, id: NotificationId) -> Result<Option<Notification>, S
 /// When the database does.
 pub async fn find_by_body(db: &Db, body_hash: &str) -> Result<Option<Notification>, StoreError> {
     const SQL: &str = "
-        SELECT id, kind, order_id, verified, received_at, seen, payment_id, processed_at, outcome
+        SELECT id, kind, order_id, transaction_id, verified, received_at, seen, payment_id, processed_at, outcome
         FROM notifications WHERE body_hash = $1";
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(body_hash).fetch_optional(pool).await?);
     Ok(row.map(Notification::from))
@@ -137,7 +144,7 @@ pub async fn find_by_body(db: &Db, body_hash: &str) -> Result<Option<Notificatio
 /// When the database does.
 pub async fn newest(db: &Db, limit: i64) -> Result<Vec<Notification>, StoreError> {
     const SQL: &str = "
-        SELECT id, kind, order_id, verified, received_at, seen, payment_id, processed_at, outcome
+        SELECT id, kind, order_id, transaction_id, verified, received_at, seen, payment_id, processed_at, outcome
         FROM notifications ORDER BY id DESC LIMIT $1";
     let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(limit).fetch_all(pool).await?);
     Ok(rows.into_iter().map(Notification::from).collect())

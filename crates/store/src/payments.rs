@@ -1,21 +1,22 @@
 //! Payments: attempts to pay a bill, and every change of one.
 
 use domain::{
-    BillId, FindingKind, Instruction, Invoice, JobId, Learned, Method, Payment, PaymentId, Rupiah, State,
-    Time, UserId,
+    BillId, FindingKind, Instruction, Invoice, JobId, Learned, Method, Payment, PaymentId, ReportedRefund,
+    Rupiah, State, Time, TransactionId, UserId,
 };
 
 use crate::findings::NewFinding;
 use crate::history::{Entry, Source};
 use crate::ledger::{Finish, Lease, NewJob};
 use crate::time::{from_millis, millis, opt_from_millis, opt_millis};
-use crate::{Db, StoreError, Tx, Written, findings, history, in_tx, ledger, read, unwanted};
+use crate::{Db, StoreError, Tx, Written, findings, history, in_tx, ledger, read, refunds};
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, invoice, bill_id, tenant_id, method, amount, state, failure, refunded, transaction_id, ",
-            "instruction, created_at, asked_at, expires_at, paid_at, checked_at, superseded_at, supersedes_id, version ",
+            "instruction, created_at, asked_at, expires_at, paid_at, checked_at, superseded_at, supersedes_id, payer_phone, ",
+            "version ",
             "FROM payments ",
             $rest
         )
@@ -23,7 +24,7 @@ macro_rules! select {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(crate) struct Row {
     id: i64,
     invoice: String,
     bill_id: i64,
@@ -42,6 +43,7 @@ struct Row {
     checked_at: Option<i64>,
     superseded_at: Option<i64>,
     supersedes_id: Option<i64>,
+    payer_phone: Option<String>,
     version: i64,
 }
 
@@ -58,6 +60,7 @@ impl TryFrom<Row> for Payment {
             tenant_id: UserId(row.tenant_id),
             method: Method::try_from(row.method.as_str()).map_err(&corrupt)?,
             amount: Rupiah::try_from(row.amount).map_err(&corrupt)?,
+            payer_phone: row.payer_phone,
             state: State::from_parts(&row.state, row.failure.as_deref(), refunded).map_err(&corrupt)?,
             transaction_id: row.transaction_id.map(TryFrom::try_from).transpose().map_err(&corrupt)?,
             // An instruction of a later Kasir is shown as none, and asked for again.
@@ -92,6 +95,17 @@ pub async fn find_by_invoice(db: &Db, invoice: &Invoice) -> Result<Option<Paymen
     const SQL: &str = select!("WHERE invoice = $1");
     let row: Option<Row> =
         read!(db, pool => sqlx::query_as(SQL).bind(invoice.as_str()).fetch_optional(pool).await?);
+    row.map(Payment::try_from).transpose()
+}
+
+/// The payment of this transaction of the gateway.
+///
+/// # Errors
+/// When the database does.
+pub async fn find_by_transaction(db: &Db, id: &TransactionId) -> Result<Option<Payment>, StoreError> {
+    const SQL: &str = select!("WHERE transaction_id = $1 ORDER BY id DESC LIMIT 1");
+    let row: Option<Row> =
+        read!(db, pool => sqlx::query_as(SQL).bind(id.as_str()).fetch_optional(pool).await?);
     row.map(Payment::try_from).transpose()
 }
 
@@ -142,97 +156,16 @@ pub async fn of_bill(db: &Db, bill: BillId) -> Result<Vec<Payment>, StoreError> 
     rows.into_iter().map(Payment::try_from).collect()
 }
 
+pub(crate) async fn find_in(tx: &mut Tx, id: PaymentId) -> Result<Option<Payment>, StoreError> {
+    const SQL: &str = select!("WHERE id = $1");
+    let row: Option<Row> = in_tx!(tx, conn => sqlx::query_as(SQL).bind(id.0).fetch_optional(conn).await?);
+    row.map(Payment::try_from).transpose()
+}
+
 pub(crate) async fn live_in(tx: &mut Tx, bill: BillId) -> Result<Vec<Payment>, StoreError> {
     const SQL: &str = select!("WHERE bill_id = $1 AND state IN ('created', 'asked', 'pending', 'review')");
     let rows: Vec<Row> = in_tx!(tx, conn => sqlx::query_as(SQL).bind(bill.0).fetch_all(conn).await?);
     rows.into_iter().map(Payment::try_from).collect()
-}
-
-/// A payment to be written down.
-#[derive(Debug, Clone)]
-pub struct NewPayment<'a> {
-    /// Its number at the gateway.
-    pub invoice: Invoice,
-    /// The bill it is for.
-    pub bill_id: BillId,
-    /// Who pays.
-    pub tenant_id: UserId,
-    /// How.
-    pub method: Method,
-    /// How much.
-    pub amount: Rupiah,
-    /// The live payment whose place it takes.
-    pub supersedes: Option<&'a Payment>,
-    /// When to look whether it got anywhere.
-    pub next_check_at: Time,
-}
-
-/// What became of a new payment.
-#[derive(Debug, Clone)]
-pub enum Creation {
-    /// It is written down, and so are its jobs.
-    Made(Box<Payment>, Vec<JobId>),
-    /// The bill is paid; nothing was written.
-    AlreadyPaid,
-    /// Another payment came first, the one to be replaced has moved, or the bill is closed; nothing was written.
-    Raced,
-}
-
-/// Writes down a payment and the jobs that `jobs` wants for it, in one transaction.
-///
-/// # Errors
-/// When the database does.
-pub async fn create(
-    db: &Db,
-    new: &NewPayment<'_>,
-    jobs: impl FnOnce(PaymentId) -> Vec<NewJob>,
-    now: Time,
-) -> Result<Creation, StoreError> {
-    let mut tx = Tx::begin(db).await?;
-    if tx.lock_bill(new.bill_id.0, now).await?.as_deref() == Some("paid") {
-        return Ok(Creation::AlreadyPaid);
-    }
-    if tx.is_closed(new.bill_id.0).await? {
-        return Ok(Creation::Raced);
-    }
-    if let Some(old) = new.supersedes {
-        let entry = Entry { from: Some(old.state), event: "superseded", source: Source::Tenant, detail: "" };
-        if !unwanted::mark(&mut tx, old, &entry, now).await? {
-            return Ok(Creation::Raced);
-        }
-    }
-    let Some(payment) = insert(&mut tx, new, now).await? else {
-        return Ok(Creation::Raced);
-    };
-    let entry = Entry { from: None, event: "created", source: Source::Tenant, detail: "" };
-    history::append(&mut tx, &payment, &entry, now).await?;
-    settle_bill(&mut tx, new.bill_id, now).await?;
-    let jobs = ledger::enqueue_all(&mut tx, &jobs(payment.id), now).await?;
-    tx.commit().await?;
-    Ok(Creation::Made(Box::new(payment), jobs))
-}
-
-async fn insert(tx: &mut Tx, new: &NewPayment<'_>, now: Time) -> Result<Option<Payment>, StoreError> {
-    const SQL: &str = "
-        INSERT INTO payments (invoice, bill_id, tenant_id, method, amount, state, created_at, updated_at,
-                              next_check_at, supersedes_id)
-        VALUES ($1, $2, $3, $4, $5, 'created', $6, $6, $7, $8)
-        ON CONFLICT DO NOTHING
-        RETURNING id, invoice, bill_id, tenant_id, method, amount, state, failure, refunded, transaction_id,
-                  instruction, created_at, asked_at, expires_at, paid_at, checked_at, superseded_at, supersedes_id,
-                  version";
-    let row: Option<Row> = in_tx!(tx, conn => sqlx::query_as(SQL)
-        .bind(new.invoice.as_str())
-        .bind(new.bill_id.0)
-        .bind(new.tenant_id.0)
-        .bind(new.method.code())
-        .bind(new.amount.get())
-        .bind(millis(now))
-        .bind(millis(new.next_check_at))
-        .bind(new.supersedes.map(|old| old.id.0))
-        .fetch_optional(conn)
-        .await?);
-    row.map(Payment::try_from).transpose()
 }
 
 /// A change of a payment, with all that must commit together with it.
@@ -252,6 +185,8 @@ pub struct Change<'a> {
     pub detail: &'a str,
     /// What someone should know of.
     pub finding: Option<FindingKind>,
+    /// What the gateway says of refunds and the books do not know.
+    pub refunds: &'a [ReportedRefund],
     /// Whether the gateway was asked just now how the payment stands.
     pub checked: bool,
     /// When to ask again.
@@ -291,6 +226,7 @@ pub async fn change(db: &Db, change: &Change<'_>, now: Time) -> Result<(Written,
             report_double_payment(&mut tx, payment, now).await?;
         }
     }
+    refunds::note_in(&mut tx, &after, change.refunds, now).await?;
     if let Some(kind) = change.finding {
         // The same difference seen at the next poll is the same finding.
         let cause =
@@ -368,7 +304,7 @@ fn instruction_json(instruction: &Instruction) -> Option<String> {
 }
 
 /// A bill's status follows from its payments.
-async fn settle_bill(tx: &mut Tx, bill: BillId, now: Time) -> Result<(), StoreError> {
+pub(crate) async fn settle_bill(tx: &mut Tx, bill: BillId, now: Time) -> Result<(), StoreError> {
     const SQL: &str = "
         UPDATE bills SET updated_at = $2, status = CASE
             WHEN EXISTS (SELECT 1 FROM payments WHERE bill_id = $1 AND state IN ('paid', 'partially_refunded'))

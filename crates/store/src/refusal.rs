@@ -1,5 +1,7 @@
 //! Why a change that somebody of the house wants is not made.
 
+use domain::NoRefund;
+
 use crate::StoreError;
 
 /// What stands against a change.
@@ -19,6 +21,8 @@ pub enum Refusal {
     BillPaid,
     /// Somebody is paying the bill.
     BillBeingPaid,
+    /// The gateway would not give the money back.
+    NoRefund(NoRefund),
 }
 
 /// Why nothing was written.

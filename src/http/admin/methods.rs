@@ -5,30 +5,19 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use domain::MethodId;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use store::audit::By;
-use store::methods::{self, MethodChange, Offered};
+use store::methods::{self, MethodChange};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::{Row, Why, opt_text};
+use crate::http::methods::MethodView;
 use crate::http::openapi::{Routes, Who, told};
 use crate::http::{Admin, App, Body, Problem};
 
 const TITLE_CHARS_MAX: usize = 100;
 const PLACE_MAX: i64 = 1_000;
-
-/// A way to pay, as it is offered now.
-#[derive(Serialize, ToSchema)]
-#[schema(as = PaymentMethod)]
-struct MethodView {
-    #[schema(value_type = i64, minimum = 1)]
-    id: MethodId,
-    name: &'static str,
-    title: String,
-    logo: String,
-    active: bool,
-}
 
 /// What is to become of a way to pay.
 #[derive(Deserialize, ToSchema)]
@@ -61,7 +50,6 @@ async fn change(
     let title = opt_text("title", wish.title.as_deref(), TITLE_CHARS_MAX)?;
     let change = MethodChange { active: wish.active, title, place: wish.place };
     let by = By { actor: &admin.actor(), reason: wish.why.reason()?, now: app.clock.now() };
-    let Offered { id, method, title, logo, active } =
-        methods::change(&app.db, MethodId(id), &change, &by).await?;
-    Ok(Json(MethodView { id, name: method.code(), title, logo, active }))
+    let offered = methods::change(&app.db, MethodId(id), &change, &by).await?;
+    Ok(Json(MethodView::new(offered, &app.settings.rules)))
 }

@@ -4,6 +4,7 @@ mod audit;
 mod bills;
 mod methods;
 mod paging;
+mod payments;
 mod rooms;
 mod tenants;
 
@@ -24,6 +25,7 @@ pub(super) fn routes() -> Routes {
         .merge(tenants::routes())
         .merge(bills::routes())
         .merge(methods::routes())
+        .merge(payments::routes())
         .merge(audit::routes())
 }
 
@@ -104,6 +106,7 @@ impl From<Undone> for Problem {
             Undone::Refused(Refusal::RoomOccupied) => Self::RoomOccupied,
             Undone::Refused(Refusal::BillPaid) => Self::BillAlreadyPaid,
             Undone::Refused(Refusal::BillBeingPaid) => Self::BillBeingPaid,
+            Undone::Refused(Refusal::NoRefund(why)) => Self::NotRefundable(why.to_string()),
         }
     }
 }

@@ -20,12 +20,12 @@ const CHARGES: &[(&str, &str)] = &[
     ("charge/bank_transfer_cimb.response.json", "accepted 44000 account"),
     // The answer of another endpoint.
     ("charge/card_token.response.json", "unknown"),
-    ("charge/credit_card_3ds_capture.response.json", "settled 100000"),
+    ("charge/credit_card_3ds_capture.response.json", "captured 100000"),
     ("charge/credit_card_3ds_deny.response.json", "denied 100000"),
     ("charge/credit_card_3ds_pending.response.json", "accepted 789000 redirect"),
-    ("charge/credit_card_authorize.response.json", "held 145000"),
-    ("charge/credit_card_capture.response.json", "settled 145000"),
-    ("charge/credit_card_saved_token.response.json", "settled 200000"),
+    ("charge/credit_card_authorize.response.json", "authorized 145000"),
+    ("charge/credit_card_capture.response.json", "captured 145000"),
+    ("charge/credit_card_saved_token.response.json", "captured 200000"),
     ("charge/cstore_alfamart.response.json", "accepted 162500 code"),
     ("charge/cstore_alfamart_full.response.json", "accepted 10500 code"),
     ("charge/cstore_indomaret.response.json", "accepted 44000 code"),
@@ -75,9 +75,9 @@ const STATUSES: &[(&str, &str)] = &[
 
 /// Answers to something done to a transaction.
 const ACTIONS: &[(&str, &str)] = &[
-    ("action/approve.response.json", "settled 30000"),
+    ("action/approve.response.json", "captured 30000"),
     ("action/cancel.response.json", "cancelled 30000"),
-    ("action/capture.response.json", "settled 30000"),
+    ("action/capture.response.json", "captured 30000"),
     ("action/capture_denied.response.json", "denied 7"),
     ("action/deny.response.json", "denied 30000"),
     ("action/expire.response.json", "expired 10000"),
@@ -102,7 +102,7 @@ const HTTP_ERRORS: &[(&str, u16, &str)] = &[
 
 /// Notifications that are not what the name of their file begins with.
 const NOTIFICATIONS: &[(&str, Kind, &str)] = &[
-    ("notification/capture_credit_card_challenge.json", Kind::Payment, "held"),
+    ("notification/capture_credit_card_challenge.json", Kind::Payment, "challenged"),
     ("notification/dashboard_test.json", Kind::DashboardTest, "settled"),
     ("notification/partial_refund_credit_card.json", Kind::Payment, "partially_refunded(12000)"),
     (
@@ -128,9 +128,9 @@ const NOTIFICATIONS: &[(&str, Kind, &str)] = &[
     ("notification_synthesized/bca_pending.json", Kind::Payment, "accepted"),
     ("notification_synthesized/bca_settlement.json", Kind::Payment, "settled"),
     ("notification_synthesized/bca_settlement_amount_mismatch.json", Kind::Payment, "settled"),
-    ("notification_synthesized/card_capture_accept_after_approve.json", Kind::Payment, "settled"),
-    ("notification_synthesized/card_capture_challenge.json", Kind::Payment, "held"),
-    ("notification_synthesized/card_capture_second_attempt_same_order.json", Kind::Payment, "settled"),
+    ("notification_synthesized/card_capture_accept_after_approve.json", Kind::Payment, "captured"),
+    ("notification_synthesized/card_capture_challenge.json", Kind::Payment, "challenged"),
+    ("notification_synthesized/card_capture_second_attempt_same_order.json", Kind::Payment, "captured"),
     ("notification_synthesized/card_chargeback.json", Kind::Payment, "charged_back"),
     ("notification_synthesized/card_deny_first_attempt.json", Kind::Payment, "denied"),
     ("notification_synthesized/card_partial_chargeback.json", Kind::Payment, "partially_charged_back"),
@@ -150,9 +150,9 @@ const NOTIFICATIONS: &[(&str, Kind, &str)] = &[
 
 /// The others in `notification/` are named after what they tell, so many of them that the name is the table.
 const BY_NAME: &[(&str, &str, usize)] = &[
-    ("notification/authorize_", "held", 1),
+    ("notification/authorize_", "authorized", 1),
     ("notification/cancel_", "cancelled", 1),
-    ("notification/capture_", "settled", 4),
+    ("notification/capture_", "captured", 4),
     ("notification/deny_", "denied", 3),
     ("notification/expire_", "expired", 8),
     ("notification/pending_", "accepted", 9),
@@ -185,6 +185,7 @@ fn outcome(answer: Result<Report, CallError>) -> String {
         Some(Instruction::Deeplink { .. }) => " deeplink",
         Some(Instruction::PaymentCode { .. }) => " code",
         Some(Instruction::Redirect { .. }) => " redirect",
+        Some(Instruction::Push { .. }) => " push",
     };
     format!("{} {amount}{instruction}", told(&report.event))
 }

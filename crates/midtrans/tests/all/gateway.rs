@@ -112,6 +112,7 @@ pub(crate) fn client(url: &str, timeout: Duration) -> Midtrans {
 pub(crate) fn settings(url: &str, timeout: Duration) -> Settings {
     Settings {
         base_url: url.to_owned(),
+        page_url: url.to_owned(),
         server_key: KEY.into(),
         connect_timeout: Duration::from_secs(5),
         timeout,
@@ -126,6 +127,9 @@ pub(crate) fn charge(invoice: &str, method: Method, amount: i64) -> Charge {
         item: "Sewa kamar 12, November 2026".to_owned(),
         customer: None,
         valid_for: None,
+        idempotent: method.profile().rules.idempotency_key,
+        payer_phone: None,
+        authorize_only: false,
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::http::Method as Verb;
-use domain::{Method, TransactionId};
-use midtrans::{CallError, Charge, Customer, Midtrans, Settings, SetupError};
+use domain::{Method, RefundKey, TransactionId};
+use midtrans::{CallError, Charge, Customer, Midtrans, RefundOrder, Refunding, Settings, SetupError};
 use serde_json::{Value, json};
 
 use crate::gateway::{Gateway, KEY, charge, client, fixture};
@@ -63,11 +63,125 @@ async fn the_other_methods_have_a_part_of_their_own() {
         (Method::Alfamart, "cstore", json!({ "store": "alfamart", "message": item })),
         (Method::Indomaret, "cstore", json!({ "store": "indomaret", "message": item })),
         (Method::Shopeepay, "shopeepay", Value::Null),
+        (Method::Dana, "dana", Value::Null),
+        (Method::Akulaku, "akulaku", Value::Null),
+        (Method::Kredivo, "kredivo", Value::Null),
+        (Method::QrisShopeepay, "qris", json!({ "acquirer": "airpay shopee" })),
     ] {
         let request = sent(&gateway, &charge("KSR-1", method, 10_000)).await;
         assert_eq!((&request["payment_type"], &request[kind]), (&json!(kind), &part));
         assert_eq!(request["transaction_details"], json!({ "order_id": "KSR-1", "gross_amount": 10_000 }));
     }
+}
+
+#[tokio::test]
+async fn ovo_asks_the_wallet_of_a_number() {
+    let gateway = Gateway::open().await;
+    let mut order = charge("KSR-1", Method::Ovo, 30_000);
+    order.payer_phone = Some("081234567890".to_owned());
+    let request = sent(&gateway, &order).await;
+    let recorded: Value = serde_json::from_slice(&fixture("charge/ovo.request.json")).unwrap();
+    assert_eq!(request["payment_type"], recorded["payment_type"]);
+    let fields = |part: &Value| part.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(fields(&request["ovo"]), fields(&recorded["ovo"]));
+    assert_eq!(request["ovo"]["payer_phone_number"], "081234567890");
+}
+
+#[tokio::test]
+async fn a_card_is_typed_in_on_the_gateways_own_page() {
+    let gateway = Gateway::open().await;
+    let mut order = charge("KSR-1", Method::Card, 45_000);
+    order.valid_for = Some(Duration::from_secs(900));
+    gateway.answers(
+        201,
+        r#"{"token":"66e4fa55","redirect_url":"https://app.midtrans.com/snap/v4/redirection/66e4fa55"}"#,
+    );
+    let report = gateway.client().charge(&order).await.unwrap();
+    assert_eq!(report.transaction_id, None, "nobody has paid yet");
+    let seen = gateway.last_seen();
+    assert_eq!((seen.verb, seen.path.as_str()), (Verb::POST, "/snap/v1/transactions"));
+    assert!(!seen.headers.contains_key("idempotency-key"));
+    let request: Value = serde_json::from_slice(&seen.body).unwrap();
+    assert_eq!(request["enabled_payments"], json!(["credit_card"]));
+    assert_eq!(request["credit_card"], json!({ "secure": true }));
+    assert_eq!(request["page_expiry"], json!({ "duration": 15, "unit": "minute" }));
+    assert_eq!(request.get("custom_expiry"), None);
+
+    order.authorize_only = true;
+    gateway.client().charge(&order).await.unwrap();
+    let request: Value = serde_json::from_slice(&gateway.last_seen().body).unwrap();
+    assert_eq!(request["credit_card"], json!({ "secure": true, "type": "authorize" }));
+
+    gateway.answers(200, r#"{"canceled_at":"2025-06-03T13:09:39.776Z"}"#);
+    gateway.client().close_page("66e4fa55").await.unwrap();
+    assert_eq!(gateway.last_seen().path, "/snap/v1/transactions/66e4fa55/cancel");
+    for token in ["", "..", "."] {
+        assert!(matches!(gateway.client().close_page(token).await, Err(CallError::NotSent(_))), "{token}");
+    }
+}
+
+#[tokio::test]
+async fn a_refund_is_named_by_its_key_and_may_be_denied() {
+    let gateway = Gateway::open().await;
+    let order = |direct| RefundOrder {
+        key: RefundKey::try_from("reference1").unwrap(),
+        amount: domain::Rupiah::try_from(10_000).unwrap(),
+        reason: "for some reason".to_owned(),
+        direct,
+    };
+    gateway.answers(200, fixture("action/refund.response.json"));
+    assert_eq!(gateway.client().refund("vtcc05", &order(false)).await, Ok(Refunding::Accepted));
+    let seen = gateway.last_seen();
+    assert_eq!((seen.verb, seen.path.as_str()), (Verb::POST, "/v2/vtcc05/refund"));
+    let request: Value = serde_json::from_slice(&seen.body).unwrap();
+    let recorded: Value = serde_json::from_slice(&fixture("action/refund.request.json")).unwrap();
+    assert_eq!(request, recorded);
+
+    gateway.answers(200, fixture("action/refund_direct_rejected.response.json"));
+    let denied = gateway.client().refund("MID-1620622357", &order(true)).await;
+    assert_eq!(denied, Ok(Refunding::Denied("Refund denied by the bank".to_owned())));
+    assert_eq!(gateway.last_seen().path, "/v2/MID-1620622357/refund/online/direct");
+    for (status, name, expected) in [
+        (200, "errors/412_cannot_modify.json", "unchangeable"),
+        (200, "errors/414_refund_amount.json", "refused 414"),
+        (200, "errors/406_duplicate_order.json", "duplicate"),
+        (200, "errors/404_status.json", "no such transaction"),
+        (500, "errors/500.json", "unknown"),
+    ] {
+        gateway.answers(status, fixture(name));
+        let error = gateway.client().refund("vtcc05", &order(true)).await.unwrap_err();
+        assert_eq!(crate::calls::class(&error), expected, "{name}");
+    }
+    gateway.answers(202, "");
+    assert_eq!(gateway.client().refund("vtcc05", &order(true)).await, Err(CallError::Running));
+}
+
+#[tokio::test]
+async fn what_a_person_decides_goes_to_its_own_path() {
+    let gateway = Gateway::open().await;
+    gateway.answers(200, fixture("errors/412_cannot_modify.json"));
+    let midtrans = gateway.client();
+    midtrans.approve("KSR-1").await.unwrap_err();
+    assert_eq!(gateway.last_seen().path, "/v2/KSR-1/approve");
+    midtrans.deny("KSR-1").await.unwrap_err();
+    assert_eq!(gateway.last_seen().path, "/v2/KSR-1/deny");
+    let id = TransactionId::try_from("be4f3e44-d6ee-4355-8c64-c1d1dc7f4590").unwrap();
+    midtrans.capture(&id, domain::Rupiah::try_from(145_000).unwrap()).await.unwrap_err();
+    let seen = gateway.last_seen();
+    let body: Value = serde_json::from_slice(&seen.body).unwrap();
+    assert_eq!(seen.path, "/v2/capture");
+    assert_eq!(body, json!({ "transaction_id": id.as_str(), "gross_amount": 145_000 }));
+}
+
+#[tokio::test]
+async fn a_transaction_of_the_other_door_is_asked_for_there() {
+    let gateway = Gateway::open().await;
+    gateway.answers(200, fixture("status/settlement_dana.json"));
+    let midtrans = gateway.client();
+    midtrans.status("A120240830074017NP16XMU4JTID").await.unwrap();
+    assert_eq!(gateway.last_seen().headers["transaction-source"], "SNAP_API");
+    midtrans.status("KSR-1").await.unwrap_err();
+    assert!(!gateway.last_seen().headers.contains_key("transaction-source"));
 }
 
 #[tokio::test]
@@ -160,8 +274,9 @@ fn a_lost_picture_of_a_code_is_found_again() {
     let qris = "https://api.midtrans.com/v2/qris/0d8178e1-c6c7-4ab4-81a6-893be9d924ab/qr-code";
     assert_eq!(place(Method::Qris).as_deref(), Some(qris));
     assert_eq!(place(Method::Gopay), Some(qris.replace("qris", "gopay")));
-    let others = Method::ALL.into_iter().filter(|method| !matches!(method, Method::Qris | Method::Gopay));
-    assert!(others.into_iter().all(|method| place(method).is_none()));
+    let pictured = [Method::Qris, Method::QrisShopeepay, Method::Gopay];
+    let mut others = Method::offered().filter(|method| !pictured.contains(method));
+    assert!(others.all(|method| place(method).is_none()));
     assert_eq!(midtrans.qr_image_url(Method::Qris, &TransactionId::try_from("..").unwrap()), None);
 }
 
@@ -171,7 +286,9 @@ fn settings_that_cannot_be_right_are_refused_and_not_shown() {
     let with = |base_url: &str, key: &str| {
         let second = Duration::from_secs(1);
         let base_url = base_url.to_owned();
-        Midtrans::new(Settings { base_url, server_key: key.into(), connect_timeout: second, timeout: second })
+        let page_url = base_url.clone();
+        let server_key = key.into();
+        Midtrans::new(Settings { base_url, page_url, server_key, connect_timeout: second, timeout: second })
     };
     for good in ["https://api.midtrans.com", "https://api.midtrans.com/", "http://127.0.0.1:9000"] {
         assert!(with(good, KEY).is_ok(), "{good}");

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use domain::{Payment, PaymentId, State};
 use store::checks::{self, Sweep};
+use store::creation::NewPayment;
 use store::ledger::NewJob;
-use store::payments::NewPayment;
 use store::{Db, jobs};
 
 use crate::support::{House, add, at, job, number};

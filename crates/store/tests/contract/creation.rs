@@ -1,11 +1,12 @@
 //! New payments: at most one live and wanted for each bill, written with all that belongs to it.
 
-use domain::{BillStatus, Failure, Invoice, Method, PaymentId, State};
+use domain::{BillStatus, Failure, Invoice, Learned, Method, PaymentId, State, TransactionId};
+use store::creation::{self, Creation, NewPayment};
 use store::ledger::NewJob;
-use store::payments::{Creation, NewPayment};
+use store::payments::Change;
 use store::{Db, history, jobs, payments};
 
-use crate::support::{House, at, job, number, rupiah};
+use crate::support::{House, NOTHING_LEARNED, at, job, moves, number, rupiah};
 
 on_both![
     a_new_payment_comes_with_its_job_its_history_and_its_bill,
@@ -26,7 +27,7 @@ fn submit(id: PaymentId) -> Vec<NewJob> {
 async fn a_new_payment_comes_with_its_job_its_history_and_its_bill(db: Db) {
     let house = House::open(&db).await;
     let new = house.payment("KSR-1");
-    let made = payments::create(&db, &new, submit, at(5)).await.unwrap();
+    let made = creation::create(&db, &new, submit, at(5)).await.unwrap();
     let Creation::Made(payment, ids) = made else { panic!("{made:?}") };
 
     assert_eq!((payment.state, payment.version), (State::Created, 1));
@@ -51,7 +52,7 @@ async fn a_paid_bill_takes_no_other_payment(db: Db) {
     let house = House::open(&db).await;
     let first = house.pays("KSR-1").await;
     house.moves(&first, State::Paid).await;
-    let second = payments::create(&db, &house.payment("KSR-2"), submit, at(5)).await.unwrap();
+    let second = creation::create(&db, &house.payment("KSR-2"), submit, at(5)).await.unwrap();
     assert!(matches!(second, Creation::AlreadyPaid), "{second:?}");
     assert_nothing_was_written(&house).await;
     assert_eq!(house.bill_status().await, BillStatus::Paid);
@@ -60,7 +61,7 @@ async fn a_paid_bill_takes_no_other_payment(db: Db) {
 async fn a_second_live_payment_of_a_bill_comes_too_late(db: Db) {
     let house = House::open(&db).await;
     house.pays("KSR-1").await;
-    let second = payments::create(&db, &house.payment("KSR-2"), submit, at(5)).await.unwrap();
+    let second = creation::create(&db, &house.payment("KSR-2"), submit, at(5)).await.unwrap();
     assert!(matches!(second, Creation::Raced), "{second:?}");
     assert_nothing_was_written(&house).await;
     assert_eq!(number(&db, "SELECT max(updated_at) FROM bills").await, at(1).timestamp_millis());
@@ -75,7 +76,7 @@ async fn an_invoice_is_never_used_twice(db: Db) {
     let house = House::open(&db).await;
     let first = house.pays("KSR-1").await;
     let new = NewPayment { bill_id: house.bill_of(2).await, ..house.payment("KSR-1") };
-    let second = payments::create(&db, &new, submit, at(5)).await.unwrap();
+    let second = creation::create(&db, &new, submit, at(5)).await.unwrap();
     assert!(matches!(second, Creation::Raced), "{second:?}");
     assert_nothing_was_written(&house).await;
     assert_eq!(payments::find_by_invoice(&db, &new.invoice).await.unwrap(), Some(first));
@@ -107,7 +108,7 @@ async fn a_payment_that_has_moved_is_not_superseded(db: Db) {
     let read = house.pays("KSR-1").await;
     let moved = house.moves(&read, State::Asked).await;
     let new = NewPayment { supersedes: Some(&read), ..house.payment("KSR-2") };
-    let made = payments::create(&db, &new, submit, at(20)).await.unwrap();
+    let made = creation::create(&db, &new, submit, at(20)).await.unwrap();
     assert!(matches!(made, Creation::Raced), "{made:?}");
     assert_eq!(house.reads(read.id).await, moved);
     assert_nothing_was_written(&house).await;
@@ -119,7 +120,7 @@ async fn a_payment_is_superseded_once(db: Db) {
     let second = house.pays_instead("KSR-2", &first).await;
     let first = house.reads(first.id).await;
     let new = NewPayment { supersedes: Some(&first), ..house.payment("KSR-3") };
-    let made = payments::create(&db, &new, submit, at(20)).await.unwrap();
+    let made = creation::create(&db, &new, submit, at(20)).await.unwrap();
     assert!(matches!(made, Creation::Raced), "{made:?}");
     assert_eq!(house.reads(first.id).await, first);
     assert_eq!(payments::live_of_bill(&db, house.bill).await.unwrap(), Some(second));
@@ -147,6 +148,11 @@ async fn payments_are_found_by_row_by_invoice_and_by_bill(db: Db) {
 
     let unknown = Invoice::try_from("KSR-404").unwrap();
     assert_eq!(payments::find(&db, PaymentId(404)).await.unwrap(), None);
+    let transaction = TransactionId::try_from("tx-1").unwrap();
+    assert_eq!(payments::find_by_transaction(&db, &transaction).await.unwrap(), None);
+    let learned = Learned { transaction_id: Some(transaction.clone()), ..NOTHING_LEARNED };
+    let known = house.changes(&Change { learned: &learned, ..moves(&second, State::Pending) }).await;
+    assert_eq!(payments::find_by_transaction(&db, &transaction).await.unwrap(), Some(known));
     assert_eq!(payments::find_by_invoice(&db, &unknown).await.unwrap(), None);
     let empty = house.bill_of(2).await;
     assert_eq!(payments::of_bill(&db, empty).await.unwrap(), []);

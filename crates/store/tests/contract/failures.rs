@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::BillId;
 use sqlx::AssertSqlSafe;
-use store::{Db, Options, StoreError, bills, findings, ledger, methods, payments, people};
+use store::{Db, Options, StoreError, bills, creation, findings, ledger, methods, payments, people};
 
 use crate::support::{EmptyDatabase, House, at, connect, execute, job, on_postgres, on_sqlite};
 
@@ -44,8 +44,8 @@ async fn a_row_that_does_not_parse_is_corrupt_and_named(db: Db) {
 
 async fn a_payment_of_no_bill_is_refused_for_good(db: Db) {
     let house = House::open(&db).await;
-    let new = payments::NewPayment { bill_id: BillId(404), ..house.payment("KSR-1") };
-    let refused = payments::create(&db, &new, |_| Vec::new(), at(0)).await.unwrap_err();
+    let new = creation::NewPayment { bill_id: BillId(404), ..house.payment("KSR-1") };
+    let refused = creation::create(&db, &new, |_| Vec::new(), at(0)).await.unwrap_err();
     let StoreError::Database(cause) = &refused else { panic!("{refused}") };
     assert!(cause.as_database_error().unwrap().is_foreign_key_violation());
     assert!(!refused.is_passing());

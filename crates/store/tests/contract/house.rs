@@ -7,9 +7,10 @@ use domain::{
 use store::audit::{Actor, By};
 use store::bills::Extra;
 use store::cash::{self, Cash};
+use store::creation::{self, Creation, NewPayment};
 use store::ledger::NewJob;
 use store::methods::MethodChange;
-use store::payments::{self, Creation, NewPayment};
+use store::payments;
 use store::rent::{self, Batch, Billed};
 use store::rooms::RoomChange;
 use store::sessions::{self, NewSession, NewToken, Rotation};
@@ -205,7 +206,7 @@ async fn a_tenant_who_leaves_keeps_only_the_past(db: Db) {
 
     // Whoever was about to pay comes too late.
     let late = NewPayment { bill_id: bill.id, ..house.payment("KSR-2") };
-    let creation = payments::create(&db, &late, |_| Vec::new(), at(102)).await.unwrap();
+    let creation = creation::create(&db, &late, |_| Vec::new(), at(102)).await.unwrap();
     assert!(matches!(creation, Creation::Raced), "{creation:?}");
     assert_eq!(refused(tenants::remove(&db, siti.id, &cancel, &by(&ibu())).await), Refusal::NotThere);
     assert!(arrives(&db, "siti", "A1", "2026-01-01").await.is_ok(), "address and room are free again");
@@ -277,7 +278,7 @@ async fn a_void_bill_is_owed_by_nobody_and_not_billed_again(db: Db) {
     assert_eq!(bills::owed_by(&db, house.tenant).await.unwrap(), rupiah(0));
     assert_eq!(bills::count_open(&db).await.unwrap(), 0);
     assert_eq!(rent::bill(&db, &january(0, 10), at(200)).await.unwrap(), Billed { bills: 0, next: None });
-    let creation = payments::create(&db, &house.payment("KSR-2"), |_| Vec::new(), at(201)).await.unwrap();
+    let creation = creation::create(&db, &house.payment("KSR-2"), |_| Vec::new(), at(201)).await.unwrap();
     assert!(matches!(creation, Creation::Raced), "{creation:?}");
     assert_eq!(actions(&db).await, ["bill.void"]);
 }

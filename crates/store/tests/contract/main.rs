@@ -39,6 +39,7 @@ mod money;
 mod notifications;
 mod people_and_bills;
 mod races;
+mod refunds;
 mod relay;
 mod repeats;
 mod schema;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use domain::{BillId, BillStatus, Failure, FindingKind, JobId, Payment, State};
 use store::checks::{self, Sweep};
+use store::creation::{self, Creation, NewPayment};
 use store::ledger::{Finish, NewJob, Take};
 use store::notifications::NewNotification;
-use store::payments::{Creation, NewPayment};
 use store::{Db, Written, findings, history, jobs, ledger, notifications, payments};
 
 use crate::support::{House, add, at, at_once, claim, job, moves, number};
@@ -33,7 +33,7 @@ async fn of_eight_payments_of_one_bill_one_is_made(db: Db) {
         let house = house.clone();
         async move {
             let new = house.payment(&format!("KSR-{number}"));
-            payments::create(&house.db, &new, |_| vec![job(&format!("submit:{number}"))], at(1))
+            creation::create(&house.db, &new, |_| vec![job(&format!("submit:{number}"))], at(1))
                 .await
                 .unwrap()
         }
@@ -52,7 +52,7 @@ async fn of_eight_payments_in_the_place_of_one_one_is_made(db: Db) {
         let (house, old) = (house.clone(), old.clone());
         async move {
             let new = NewPayment { supersedes: Some(&old), ..house.payment(&format!("KSR-{number}")) };
-            payments::create(&house.db, &new, |_| Vec::new(), at(1)).await.unwrap()
+            creation::create(&house.db, &new, |_| Vec::new(), at(1)).await.unwrap()
         }
     })
     .await;
@@ -170,6 +170,7 @@ async fn one_notification_twenty_times_is_one_row_and_one_job(db: Db) {
                 body: "{}",
                 kind: "payment",
                 order_id: Some("KSR-1"),
+                transaction_id: None,
                 verified: true,
             };
             notifications::record(&db, &new, |id| job(&format!("notification:{id}")), at(1)).await.unwrap()
@@ -266,7 +267,7 @@ async fn replace(house: &House, invoice: &str) {
     loop {
         let old = live(&house.db, house.bill).await;
         let new = NewPayment { supersedes: old.as_ref(), ..house.payment(invoice) };
-        match payments::create(&house.db, &new, |_| Vec::new(), at(2)).await.unwrap() {
+        match creation::create(&house.db, &new, |_| Vec::new(), at(2)).await.unwrap() {
             Creation::Made(..) => return,
             Creation::Raced => (),
             Creation::AlreadyPaid => panic!("nobody paid"),

@@ -12,10 +12,11 @@ use domain::{
     Rupiah, Secret, State, Time, UserId,
 };
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use store::creation::{Creation, NewPayment};
 use store::history::Source;
 use store::ledger::{Claim, Claimed, NewJob};
-use store::payments::{Change, Creation, NewPayment};
-use store::{Db, Options, bills, ledger, payments, people, rooms};
+use store::payments::Change;
+use store::{Db, Options, bills, creation, ledger, payments, people, rooms};
 use tokio::sync::Barrier;
 
 /// What a story begins with, made from an empty database.
@@ -127,6 +128,7 @@ impl House {
             tenant_id: self.tenant,
             method: Method::Bca,
             amount: rupiah(RENT),
+            payer_phone: None,
             supersedes: None,
             next_check_at: at(60),
         }
@@ -143,7 +145,7 @@ impl House {
     }
 
     pub(crate) async fn makes(&self, new: &NewPayment<'_>) -> Payment {
-        match payments::create(&self.db, new, |_| Vec::new(), at(1)).await.unwrap() {
+        match creation::create(&self.db, new, |_| Vec::new(), at(1)).await.unwrap() {
             Creation::Made(payment, _) => *payment,
             other => panic!("{} is {other:?}", new.invoice),
         }
@@ -190,6 +192,7 @@ pub(crate) fn moves(payment: &Payment, to: State) -> Change<'_> {
         source: Source::Poll,
         detail: "",
         finding: None,
+        refunds: &[],
         checked: false,
         next_check_at: None,
         jobs: &[],
