@@ -215,6 +215,26 @@ impl Kost {
         (tenant, invoice)
     }
 
+    /// The tenant owes another amount than usual.
+    pub(crate) async fn owes(&self, tenant: &Tenant, amount: i64) {
+        let sql = "UPDATE bills SET amount = $1 WHERE id = $2";
+        match &self.db {
+            Db::Sqlite { writer, .. } => {
+                sqlx::query(sql).bind(amount).bind(tenant.bill.0).execute(writer).await.map(drop)
+            }
+            Db::Postgres(pool) => {
+                sqlx::query(sql).bind(amount).bind(tenant.bill.0).execute(pool).await.map(drop)
+            }
+        }
+        .unwrap();
+    }
+
+    /// Has a job done.
+    pub(crate) async fn queue_up(&self, job: &impl queue::Job) {
+        self.queue.enqueue(&[job.new_job(self.clock.now())]).await.unwrap();
+        self.run_jobs().await;
+    }
+
     /// Lets all that is due be done: jobs, notifications on their way, and what these bring about.
     pub(crate) async fn run_jobs(&self) {
         loop {

@@ -22,7 +22,9 @@ macro_rules! stories {
 }
 mod admin;
 mod billing;
+mod cards;
 mod events;
+mod giving_back;
 mod giving_up;
 mod kost;
 mod log;
@@ -36,3 +38,4 @@ mod sessions;
 mod supersede;
 mod trouble;
 mod waiting;
+mod wallets;

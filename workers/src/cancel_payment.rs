@@ -66,13 +66,17 @@ async fn absent(cx: &Context, payment: Payment, (page, lease): (Page, &Lease)) -
 }
 
 /// First the page is closed, so that no new try begins; then the try that is under way is cancelled. The payment has
-/// ended only when both are sure.
+/// ended only when both are sure. A card that was captured could be cancelled too (contract §4), but then it is paid.
 async fn leave_the_page(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
     let page = match close_page(cx, &payment).await {
         Ok(page) => page,
         Err(error) => return Ok(outcome_of(&error)),
     };
-    match cancelled(cx, &payment).await {
+    let stands = match cx.midtrans.status(name_of(&payment)).await {
+        Ok(report) if waits(&report.event) => cancelled(cx, &payment).await,
+        answer => answer,
+    };
+    match stands {
         Ok(report) => {
             let ends =
                 matches!(report.event, Event::Cancelled | Event::Denied | Event::Expired | Event::Errored);
@@ -87,6 +91,11 @@ async fn leave_the_page(cx: &Context, payment: Payment, lease: &Lease) -> Ended 
         Err(CallError::NoSuchTransaction) => absent(cx, payment, (page, lease)).await,
         Err(error) => Ok(outcome_of(&error)),
     }
+}
+
+/// Whether a transaction has not been decided yet.
+fn waits(event: &Event) -> bool {
+    matches!(event, Event::Accepted | Event::Challenged | Event::Authorized)
 }
 
 /// Whether nobody can begin a try any more.
