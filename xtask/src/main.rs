@@ -2,6 +2,7 @@
 
 mod api;
 mod clients;
+mod model;
 mod packages;
 mod python;
 mod servers;
@@ -27,6 +28,7 @@ struct Cli {
 enum Command {
     Test(test::Test),
     Servers(with_servers::WithServers),
+    Model(model::Model),
 }
 
 const EXAMPLES: &str = "\
@@ -34,6 +36,7 @@ Examples:
   cargo xtask test                                   what CI runs
   cargo xtask test --api                             the service against its OpenAPI document
   cargo xtask test --clients                         the gateway's own clients against the simulator
+  cargo xtask model --steps 10000                    a night of bad weather
   cargo xtask test --only unit                       seconds, no servers
   cargo xtask test --no-lint -- -p store             one crate, both databases
   cargo xtask servers -- cargo nextest run -p store  the same without the ceremony
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Test(command) => command.run(),
         Command::Servers(command) => command.run(),
+        Command::Model(command) => command.run(),
     };
     ended.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");

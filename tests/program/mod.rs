@@ -1,0 +1,68 @@
+//! The real program inside a test: router, workers and queue on a port of its own. It can be started again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Clock;
+use kasir::config::Config;
+use kasir::http;
+use kasir::roles::{self, Parts};
+use queue::{Queue, Stop, Workforce};
+use store::{Db, methods};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The running program.
+pub(crate) struct Program {
+    pub(crate) db: Db,
+    pub(crate) queue: Queue,
+    pub(crate) force: Workforce<workers::Context>,
+    /// Where it listens.
+    pub(crate) url: String,
+    stop: Stop,
+    serving: CancellationToken,
+    served: TaskTracker,
+}
+
+impl Program {
+    /// Starts it on the runtime of the caller; it listens where the configuration says, port 0 for any.
+    pub(crate) async fn start(config: Config, clock: &Clock) -> Self {
+        let listener = TcpListener::bind(config.addr).await.unwrap();
+        let db = roles::open_database(&config).await.unwrap();
+        store::migrate(&db).await.unwrap();
+        methods::offer_all(&db).await.unwrap();
+        let queue = Queue::open(db.clone(), clock.clone(), config.redis.as_ref()).unwrap();
+        let gateway = config.gateway.clone().unwrap();
+        let secret = roles::installation_secret(&config, clock).unwrap();
+        let limits = config.file.job_limits();
+        let parts =
+            Parts { config, db: db.clone(), queue: queue.clone(), clock: clock.clone(), gateway, secret };
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serving = CancellationToken::new();
+        let app = http::App { stop: serving.clone(), ..roles::app(&parts).unwrap() };
+        let service = http::router(Arc::new(app)).into_make_service_with_connect_info::<SocketAddr>();
+        let service =
+            axum::serve(listener, service).with_graceful_shutdown(serving.clone().cancelled_owned());
+        let served = TaskTracker::new();
+        served.spawn(async move { service.await.unwrap() });
+        let stop = Stop::default();
+        let force = Workforce::start(&queue, roles::context(&parts).unwrap(), limits, stop.clone());
+        Self { db, queue, force, url, stop, serving, served }
+    }
+
+    /// The service stops, as it does at SIGTERM: what runs ends first, and that takes no time.
+    pub(crate) async fn stops_serving(&self) {
+        self.serving.cancel();
+        self.served.close();
+        tokio::time::timeout(Duration::from_secs(5), self.served.wait()).await.unwrap();
+    }
+
+    /// Everything ends.
+    pub(crate) fn ends(&self) {
+        self.serving.cancel();
+        self.stop.gently.cancel();
+        self.stop.now.cancel();
+    }
+}
