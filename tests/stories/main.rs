@@ -23,6 +23,7 @@ macro_rules! stories {
 mod admin;
 mod billing;
 mod events;
+mod fixtures;
 mod giving_up;
 mod kost;
 mod log;
