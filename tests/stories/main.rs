@@ -29,6 +29,7 @@ mod kost;
 mod log;
 mod missed;
 mod pay;
+mod permutations;
 mod repeats;
 mod rest;
 mod reversals;
