@@ -25,6 +25,7 @@ mod billing;
 mod events;
 mod fixtures;
 mod giving_up;
+mod inbox;
 mod kost;
 mod log;
 mod missed;
