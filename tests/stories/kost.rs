@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clock::Clock;
-use domain::{BillId, Email, Invoice, Payment, Period, Role, Rupiah, Secret, State, UserId};
+use domain::{BillId, Email, Invoice, Payment, Period, Role, RoomId, Rupiah, Secret, State, UserId};
 use kasir::config::{Config, Gateway};
 use kasir::http::{self, Passwords};
 use kasir::roles::{self, Parts};
@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::log;
 
-const SERVER_KEY: &str = "SB-Mid-server-stories-4711-hush";
+pub(crate) const SERVER_KEY: &str = "SB-Mid-server-stories-4711-hush";
 const CLIENT_KEY: &str = "SB-Mid-client-stories-4712-hush";
 pub(crate) const API_KEY: &str = "stories-front-end-key-hush";
 const SECRET: &str = "stories-installation-secret-hush-0123456789";
@@ -47,6 +47,7 @@ pub(crate) struct Kost {
     pub(crate) clock: Clock,
     pub(crate) db: Db,
     pub(crate) sim: Simulator,
+    pub(crate) setup: Setup,
     queue: Queue,
     force: Workforce<workers::Context>,
     url: String,
@@ -65,6 +66,7 @@ pub(crate) struct Tenant {
     pub(crate) id: UserId,
     pub(crate) email: String,
     pub(crate) bill: BillId,
+    room: RoomId,
 }
 
 /// What came back.
@@ -76,6 +78,11 @@ pub(crate) struct Answer {
 
 impl Kost {
     pub(crate) async fn open(setup: Setup) -> Self {
+        Self::open_with(setup, &[]).await
+    }
+
+    /// The same with more in the environment of the program.
+    pub(crate) async fn open_with(setup: Setup, more: &[(&'static str, &str)]) -> Self {
         log::listen();
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let directory = tempfile::tempdir().unwrap();
@@ -86,7 +93,8 @@ impl Kost {
             ..Options::local(clock.clone())
         };
         let sim = Simulator::start(options).await.unwrap();
-        let env = environment(setup, &directory, sim.base_url(), &clock).await;
+        let mut env = environment(setup, &directory, sim.base_url(), &clock).await;
+        env.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let find = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
         let config = Config::from_parts(&find, FILE).unwrap();
         let db = roles::open_database(&config).await.unwrap();
@@ -116,6 +124,7 @@ impl Kost {
             clock,
             db,
             sim,
+            setup,
             queue,
             force,
             url,
@@ -137,10 +146,19 @@ impl Kost {
         let room_id =
             rooms::insert(&self.db, &format!("room of {name}"), amount, now).await.unwrap().unwrap();
         assert!(rooms::move_in(&self.db, id, room_id, now.date_naive()).await.unwrap());
-        let period = Period::new(2026, 11).unwrap();
-        let new = NewBill { tenant_id: id, room_id, period, amount };
-        let bill = bills::insert(&self.db, &new, now).await.unwrap().unwrap();
-        Tenant { id, email: email_of(name), bill }
+        let bill = self.bill(id, room_id, Period::new(2026, 11).unwrap()).await;
+        Tenant { id, email: email_of(name), bill, room: room_id }
+    }
+
+    /// The same tenant with the bill of a later month: the first, the second and so on after the one in hand.
+    pub(crate) async fn months_later(&self, tenant: &Tenant, months: u32) -> Tenant {
+        let period = (0..months).fold(Period::new(2026, 11).unwrap(), |period, _| period.next().unwrap());
+        Tenant { bill: self.bill(tenant.id, tenant.room, period).await, ..tenant.clone() }
+    }
+
+    async fn bill(&self, tenant_id: UserId, room_id: RoomId, period: Period) -> BillId {
+        let new = NewBill { tenant_id, room_id, period, amount: Rupiah::try_from(1_250_000).unwrap() };
+        bills::insert(&self.db, &new, self.clock.now()).await.unwrap().unwrap()
     }
 
     /// An admin of this name.
@@ -160,6 +178,11 @@ impl Kost {
     /// A request without any credentials.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    /// Posts this body to where the gateway posts its notifications.
+    pub(crate) async fn notify(&self, body: impl Into<reqwest::Body>) -> Answer {
+        self.send(self.request(Method::POST, "/api/midtrans-notification").body(body)).await
     }
 
     /// A request of this person.
