@@ -8,6 +8,9 @@ use crate::tree::{code_lines, files, nothing, read, root, rust_files, rust_files
 
 const README: &str = "README.md";
 const ARCHITECTURE: &str = "docs/ARCHITECTURE.md";
+const MIDTRANS: &str = "docs/midtrans.md";
+/// The tests that play the gateway's official client.
+const CLIENTS: &str = "tests/clients/node.mjs";
 const EXAMPLE: &str = "kasir.example.toml";
 const DOCUMENT: &str = "docs/openapi.json";
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -35,6 +38,23 @@ fn is_variable(word: &str) -> bool {
     word.contains('_')
         && word.starts_with(|c: char| c.is_ascii_uppercase())
         && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// Words of small letters, joined as in the name of a test.
+fn is_sentence(word: &str) -> bool {
+    let is_word =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    word.split('_').count() > 3 && word.split('_').all(is_word)
+}
+
+/// The text of every Rust file.
+fn all_code() -> String {
+    rust_files().iter().map(|name| read(name)).collect()
+}
+
+/// Whether `code` has a function, or lists a story, of this name.
+fn has_test(code: &str, name: &str) -> bool {
+    code.contains(&format!("fn {name}(")) || code.contains(&format!("    {name},\n"))
 }
 
 /// The names in `text` that look like environment variables, also inside a line of shell.
@@ -172,11 +192,7 @@ fn the_example_file_holds_every_default() {
 #[test]
 fn every_invariant_names_a_test_that_is_there() {
     let text = read(ARCHITECTURE);
-    let code: String = rust_files().iter().map(|name| read(name)).collect();
-    let is_there = |name: &str| {
-        let listed = format!("    {name},\n");
-        code.contains(&format!("fn {name}(")) || code.contains(&listed)
-    };
+    let code = all_code();
     let invariants: Vec<&str> = text.split("**Invariant:**").skip(1).collect();
     assert!(!invariants.is_empty(), "{ARCHITECTURE} has no invariant");
     let mut found = Vec::new();
@@ -190,10 +206,31 @@ fn every_invariant_names_a_test_that_is_there() {
             found.push(format!("no guard: {sentence}"));
         }
         found.extend(
-            guards.iter().filter(|name| !is_there(name)).map(|name| format!("there is no test {name}")),
+            guards
+                .iter()
+                .filter(|name| !has_test(&code, name))
+                .map(|name| format!("there is no test {name}")),
         );
     }
     nothing(&found, "An invariant ends in `Guard:` and the names of the tests that fail without it:");
+}
+
+#[test]
+fn the_paper_on_midtrans_names_tests_that_are_there() {
+    let (text, code, clients) = (read(MIDTRANS), all_code(), read(CLIENTS));
+    let is_title = |word: &&str| word.len() > 2 && word.starts_with('"') && word.ends_with('"');
+    let (names, titles): (BTreeSet<&str>, BTreeSet<&str>) = (
+        quoted(&text).filter(|word| is_sentence(word)).collect(),
+        quoted(&text).filter(is_title).map(|word| word.trim_matches('"')).collect(),
+    );
+    assert!(!names.is_empty() && !titles.is_empty(), "{MIDTRANS} names no test");
+    let no_test = names.iter().filter(|name| !has_test(&code, name));
+    let no_title = titles.iter().filter(|title| !clients.contains(&format!("test('{title}'")));
+    let found: Vec<String> = no_test.chain(no_title).map(|name| format!("there is no test {name}")).collect();
+    nothing(
+        &found,
+        "docs/midtrans.md names tests that hold a rule. Correct the name, or say that no test holds it:",
+    );
 }
 
 #[test]
