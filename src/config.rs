@@ -301,6 +301,28 @@ mod tests {
     }
 
     #[test]
+    fn what_the_house_sets_for_a_method_is_checked() {
+        let rules = |text: &str| load(&[], text).map(|config| config.file.rules());
+        let book = rules("[methods.qris]\nmax = 5000000\nrefund_days = 7\n").unwrap();
+        let qris = book.of(domain::Method::Qris);
+        assert_eq!((qris.max.get(), qris.refunds.days, qris.min.get()), (5_000_000, 7, 1));
+        for wrong in [
+            "[methods.cheque]\nmin = 1\n",
+            "[methods.cash]\nmin = 1\n",
+            "[methods.bca]\nmin = 2\nmax = 1\n",
+            "[methods.bca]\nvalid_for_min = 0\n",
+            "[methods.bca]\nvalid_for_min = 9223372036854775807\n",
+            "[methods.card]\nvalid_for_min = 4\n",
+            "[methods.card]\nvalid_for_min = 10081\n",
+            "[methods.bca]\nrefund = \"parts\"\n",
+            "[methods.qris]\nrefund_days = 4000000000\n",
+            "[methods.bca]\nminimum = 1\n",
+        ] {
+            assert_eq!(rules(wrong).unwrap_err().0.len(), 1, "{wrong}");
+        }
+    }
+
+    #[test]
     fn no_mistake_and_no_debug_text_shows_a_secret() {
         let env = [("MIDTRANS_SERVER_KEY", "SB-Mid-server-hush"), ("API_KEYS", "web=hush-hush-hush-hush")];
         let shown = format!("{:?}", load(&env, "").unwrap());

@@ -1,4 +1,4 @@
--- The telephone number that a wallet asks for, the transaction that a notification speaks of, and money given back.
+-- The telephone number that a wallet asks for, the transactions of a payment, and money given back.
 
 ALTER TABLE payments ADD COLUMN payer_phone TEXT CHECK (length(payer_phone) BETWEEN 1 AND 32);
 CREATE INDEX payments_of_transaction ON payments (transaction_id) WHERE transaction_id IS NOT NULL;
@@ -20,3 +20,12 @@ CREATE TABLE refunds (
     CHECK ((state = 'confirmed') = (confirmed_at IS NOT NULL))
 );
 CREATE UNIQUE INDEX refunds_key ON refunds (payment_id, refund_key);
+CREATE INDEX refunds_unsettled ON refunds (updated_at) WHERE state IN ('wanted', 'asked', 'accepted');
+
+-- The transactions of a payment on the hosted page, where a payer may try several times under one invoice.
+CREATE TABLE payment_tries (
+    payment_id      BIGINT NOT NULL REFERENCES payments (id),
+    transaction_id  TEXT   NOT NULL,
+    seen_at         BIGINT NOT NULL,
+    PRIMARY KEY (payment_id, transaction_id)
+);

@@ -10,6 +10,8 @@ use serde::Deserialize;
 const YEAR_MIN: u64 = 366 * 24 * 60;
 /// The gateway trims anything longer (contract §2).
 const VALID_FOR_MIN_MAX: u64 = 180 * 24 * 60;
+/// No gateway gives back later.
+const REFUND_DAYS_MAX: u32 = 3_660;
 /// A hosted page is open for so long at least, and at most.
 const PAGE_MIN: Duration = Duration::from_secs(5 * 60);
 const PAGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -70,7 +72,9 @@ impl MethodSettings {
         Rules {
             min: self.min.unwrap_or(usual.min),
             max: self.max.unwrap_or(usual.max),
-            valid_for: self.valid_for_min.map_or(usual.valid_for, |min| Duration::from_secs(min * 60)),
+            valid_for: self
+                .valid_for_min
+                .map_or(usual.valid_for, |min| Duration::from_secs(min.saturating_mul(60))),
             refunds: Refunds {
                 share: match self.refund {
                     Some(RefundShare::None) => Share::None,
@@ -146,6 +150,8 @@ pub struct Schedule {
     pub after_expiry_min: Vec<u64>,
     /// After a settlement that can be taken back, in minutes.
     pub after_settlement_min: Vec<u64>,
+    /// After a card was captured, in minutes.
+    pub after_capture_min: Vec<u64>,
     /// A payment that somebody looks at is checked when the last check is older than this, in seconds.
     pub on_read_s: u64,
 }
@@ -189,6 +195,7 @@ impl Default for Schedule {
             every_min: 60,
             after_expiry_min: vec![1, 15, 24 * 60],
             after_settlement_min: vec![6, 15],
+            after_capture_min: vec![30 * 60, 54 * 60],
             on_read_s: 5,
         }
     }
@@ -240,6 +247,7 @@ impl File {
             ("schedule.after_charge_min", &self.schedule.after_charge_min),
             ("schedule.after_expiry_min", &self.schedule.after_expiry_min),
             ("schedule.after_settlement_min", &self.schedule.after_settlement_min),
+            ("schedule.after_capture_min", &self.schedule.after_capture_min),
         ] {
             if !list.is_sorted() {
                 mistakes.push(format!("{name} is not in ascending order"));
@@ -277,8 +285,8 @@ impl File {
             if method.is_on_a_page() && !(PAGE_MIN..=PAGE_MAX).contains(&rules.valid_for) {
                 mistakes.push(format!("methods.{code}.valid_for_min is not between 5 minutes and 7 days"));
             }
-            if rules.refunds.share != Share::None && rules.refunds.days == 0 {
-                mistakes.push(format!("methods.{code}.refund_days is 0, though it can be given back"));
+            if rules.refunds.share != Share::None && !(1..=REFUND_DAYS_MAX).contains(&rules.refunds.days) {
+                mistakes.push(format!("methods.{code}.refund_days is not between 1 and {REFUND_DAYS_MAX}"));
             }
         }
     }
@@ -305,6 +313,7 @@ impl File {
             every: Duration::from_secs(schedule.every_min * 60),
             after_expiry: minutes(&schedule.after_expiry_min),
             after_settlement: minutes(&schedule.after_settlement_min),
+            after_capture: minutes(&schedule.after_capture_min),
             ..PollSchedule::default()
         }
     }

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use domain::Payment;
 use queue::{CancelPayment, Job as _};
+use store::audit::{Actor, By};
 use store::history::Source;
 use store::people::Person;
 use store::unwanted::{self, GivenUp};
@@ -48,7 +49,7 @@ pub(super) async fn cancel(
     let work = {
         let app = Arc::clone(&app);
         async move {
-            let payment = give_up(&app, &me, &invoice).await?;
+            let payment = give_up(&app, &me, (&invoice, None)).await?;
             Ok((StatusCode::ACCEPTED, Json(Paying::from(&payment))).into_response())
         }
     };
@@ -57,7 +58,11 @@ pub(super) async fn cancel(
 
 /// Says that nobody wants the payment, and has it cancelled at the gateway. How it ends is the gateway's answer: it may
 /// have been paid at this moment, and then it is paid.
-pub(super) async fn give_up(app: &App, me: &Person, invoice: &str) -> Result<Payment, Problem> {
+pub(super) async fn give_up(
+    app: &App,
+    me: &Person,
+    (invoice, reason): (&str, Option<&str>),
+) -> Result<Payment, Problem> {
     for _ in 0..RACES_MAX {
         let payment = of_caller(app, me, invoice).await?;
         if !payment.state.is_live() {
@@ -70,8 +75,13 @@ pub(super) async fn give_up(app: &App, me: &Person, invoice: &str) -> Result<Pay
             app.queue.enqueue(&[job]).await?;
             return Ok(payment);
         }
-        let source = if payment.tenant_id == me.id { Source::Tenant } else { Source::Operator };
-        let given_up = GivenUp { payment: &payment, source, job };
+        let actor = Actor { id: Some(me.id), name: me.email.as_str().to_owned() };
+        let by = By { actor: &actor, reason, now };
+        let (source, by) = match payment.tenant_id == me.id {
+            true => (Source::Tenant, None),
+            false => (Source::Operator, Some(&by)),
+        };
+        let given_up = GivenUp { payment: &payment, source, job, by };
         if let Some(jobs) = unwanted::give_up(&app.db, &given_up, now).await? {
             app.queue.wake(jobs);
             return Ok(payment);

@@ -117,7 +117,9 @@ async fn wanted(
     for _ in 0..RACES_MAX {
         let live = payments::live_of_bill(&app.db, bill.id).await?;
         let live = match live {
-            Some(live) if live.method == method => return Ok((StatusCode::OK, live)),
+            Some(live) if live.method == method && live.payer_phone == phone => {
+                return Ok((StatusCode::OK, live));
+            }
             other => other,
         };
         let way = Way { method, phone: phone.as_deref(), live: live.as_ref() };

@@ -205,7 +205,7 @@ struct Before {
     ends: TimeDelta,
 }
 
-const OVER: TimeDelta = TimeDelta::minutes(-1);
+const OVER: TimeDelta = TimeDelta::minutes(-5);
 const OPEN: TimeDelta = TimeDelta::minutes(10);
 
 #[test]

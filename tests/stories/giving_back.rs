@@ -13,12 +13,17 @@ stories![
     money_is_given_back_in_parts_until_nothing_is_left,
     a_refund_is_confirmed_by_the_bank_with_its_second_notification,
     the_same_refund_is_never_made_twice_whatever_is_lost,
-    a_refund_key_that_the_gateway_calls_a_duplicate_was_made,
     a_bank_that_says_no_is_heard_and_can_be_asked_anew,
     what_the_method_does_not_give_back_is_refused_with_the_reason,
     a_refund_of_ours_and_one_made_elsewhere_are_told_apart,
     a_captured_card_is_voided_instead_of_refunded,
     a_part_of_a_card_is_given_back_once_it_is_settled,
+    a_part_that_waits_hides_no_reversal,
+    nobody_pays_again_on_the_page_of_a_card_that_was_voided,
+    a_refund_that_was_made_unheard_is_learned_from_the_total_alone,
+    a_refund_is_asked_for_once_with_one_idempotency_key,
+    a_refund_whose_job_died_is_taken_up_again,
+    what_lists_our_key_is_not_asked_for_again,
     a_refund_that_waits_while_the_money_goes_elsewhere_is_refused,
 ];
 
@@ -101,24 +106,6 @@ async fn the_same_refund_is_never_made_twice_whatever_is_lost(kost: Kost) {
     }
     assert_eq!(kost.transaction(&invoice).refunded, 400_000);
     assert!(refunds(&kost, &sari, &invoice).await.iter().all(|refund| refund["status"] == "confirmed"));
-    // The gateway has made it and nobody heard of it: what GET status lists counts, and nothing is asked again.
-    let asked = || kost.sim.calls().iter().filter(|call| call.path.contains("/refund")).count();
-    let payment = kost.payment(&invoice).await;
-    let known = store::refunds::of_payment(&kost.db, payment.id).await.unwrap().remove(0);
-    let before = asked();
-    let job = queue::RefundPayment { payment_id: payment.id, refund_id: known.id };
-    kost.queue_up(&job).await;
-    assert_eq!(asked(), before);
-    kost.close().await;
-}
-
-async fn a_refund_key_that_the_gateway_calls_a_duplicate_was_made(kost: Kost) {
-    let (_, invoice, sari) = paid(&kost, "gopay").await;
-    kost.sim.faults(|faults| faults.api.refuse_repeated_refund_key = true);
-    give_back(&kost, &sari, (&invoice, Some(100_000))).await;
-    kost.run_jobs().await;
-    assert_eq!(kost.transaction(&invoice).refunded, 100_000);
-    assert_eq!(refunds(&kost, &sari, &invoice).await.len(), 1);
     kost.close().await;
 }
 
@@ -211,6 +198,106 @@ async fn a_part_of_a_card_is_given_back_once_it_is_settled(kost: Kost) {
     kost.pass(Duration::from_secs(3601)).await;
     let total = Rupiah::try_from(250_000).unwrap();
     assert_eq!(kost.payment(&invoice).await.state, State::PartiallyRefunded { total });
+    kost.close().await;
+}
+
+async fn a_part_that_waits_hides_no_reversal(kost: Kost) {
+    let (budi, invoice, sari) = captured(&kost).await;
+    give_back(&kost, &sari, (&invoice, Some(250_000))).await;
+    kost.run_jobs().await;
+    // The bank takes all of it back before it is settled.
+    kost.sim.cancel(invoice.as_str()).await.unwrap();
+    kost.run_jobs().await;
+    assert_eq!(kost.payment(&invoice).await.state, State::Failed(Failure::Reversed));
+    assert_eq!(kost.findings().await, ["reversal"]);
+    kost.pass(Duration::from_secs(3601)).await;
+    assert_eq!(
+        refunds(&kost, &sari, &invoice).await[0]["status"],
+        "refused",
+        "nothing was given back in part"
+    );
+    assert_eq!(kost.bill_status(&budi).await, "unpaid");
+    kost.close().await;
+}
+
+async fn nobody_pays_again_on_the_page_of_a_card_that_was_voided(kost: Kost) {
+    let (_, invoice, sari) = captured(&kost).await;
+    give_back(&kost, &sari, (&invoice, None)).await;
+    kost.run_jobs().await;
+    assert!(kost.sim.pages()[0].canceled.is_some());
+    assert!(kost.sim.pay_on_page(invoice.as_str(), "4811111111111114").await.is_err());
+    kost.close().await;
+}
+
+/// Some answers tell the sum that went back and no single refund.
+async fn a_refund_that_was_made_unheard_is_learned_from_the_total_alone(kost: Kost) {
+    let (_, invoice, sari) = paid(&kost, "gopay").await;
+    kost.sim.faults(|faults| faults.fail_next_of(Calls::Action, 1, Fault::HtmlBadGateway));
+    give_back(&kost, &sari, (&invoice, None)).await;
+    kost.run_jobs().await;
+    let transaction = kost.transaction(&invoice);
+    let told = json!({
+        "order_id": invoice, "transaction_id": transaction.transaction_id, "gross_amount": "1250000.00",
+        "transaction_status": "refund", "fraud_status": "accept", "payment_type": "gopay", "status_code": "200",
+        "transaction_time": "2026-11-24 10:00:00", "settlement_time": "2026-11-24 10:00:00",
+        "refund_amount": "1250000.00",
+    });
+    kost.sim.plant(&told).unwrap();
+    let asked = kost.sim.calls().iter().filter(|call| call.path.contains("/refund")).count();
+    kost.pass(Duration::from_secs(61)).await;
+    assert_eq!(kost.payment(&invoice).await.state, State::Refunded);
+    assert_eq!(refunds(&kost, &sari, &invoice).await[0]["status"], "accepted");
+    assert_eq!(kost.sim.calls().iter().filter(|call| call.path.contains("/refund")).count(), asked);
+    assert_eq!(kost.findings().await, [""; 0]);
+    kost.close().await;
+}
+
+async fn a_refund_is_asked_for_once_with_one_idempotency_key(kost: Kost) {
+    let (_, invoice, sari) = paid(&kost, "gopay").await;
+    let path = format!("/api/admin/payments/{invoice}/refund");
+    let wish = json!({ "amount": 250_000, "reason": "moved out" });
+    for _ in 0..3 {
+        let request = kost.request_of(&sari, Method::POST, &path).header("idempotency-key", "r-1");
+        assert_eq!(kost.send(request.json(&wish)).await.status, StatusCode::ACCEPTED);
+    }
+    kost.run_jobs().await;
+    assert_eq!(kost.transaction(&invoice).refunded, 250_000);
+    let other = json!({ "amount": 1, "reason": "moved out" });
+    let request = kost.request_of(&sari, Method::POST, &path).header("idempotency-key", "r-1");
+    assert_eq!(kost.send(request.json(&other)).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    kost.close().await;
+}
+
+async fn a_refund_whose_job_died_is_taken_up_again(kost: Kost) {
+    let (_, invoice, sari) = paid(&kost, "gopay").await;
+    let held = kost.hold_jobs().await;
+    give_back(&kost, &sari, (&invoice, None)).await;
+    kost.execute("UPDATE jobs SET state = 'cancelled' WHERE kind = 'refund_payment'").await;
+    drop(held);
+    kost.pass(Duration::from_secs(9 * 60)).await;
+    assert_eq!(kost.payment(&invoice).await.state, State::Paid);
+    kost.pass(Duration::from_secs(2 * 60)).await;
+    assert_eq!(kost.payment(&invoice).await.state, State::Refunded);
+    kost.close().await;
+}
+
+/// Our first asking had arrived, and nobody of us lived to hear the answer.
+async fn what_lists_our_key_is_not_asked_for_again(kost: Kost) {
+    let (_, invoice, sari) = paid(&kost, "gopay").await;
+    let held = kost.hold_jobs().await;
+    give_back(&kost, &sari, (&invoice, Some(250_000))).await;
+    let refund =
+        store::refunds::of_payment(&kost.db, kost.payment(&invoice).await.id).await.unwrap().remove(0);
+    let order =
+        midtrans::RefundOrder { key: refund.key, amount: refund.amount, reason: refund.reason, direct: true };
+    kost.gateway().refund(invoice.as_str(), &order).await.unwrap();
+    let asked = || kost.sim.calls().iter().filter(|call| call.path.contains("/refund")).count();
+    let before = asked();
+    drop(held);
+    kost.run_jobs().await;
+    assert_eq!(asked(), before, "GET status was enough");
+    assert_eq!(refunds(&kost, &sari, &invoice).await[0]["status"], "confirmed");
+    assert_eq!(kost.transaction(&invoice).refunded, 250_000);
     kost.close().await;
 }
 

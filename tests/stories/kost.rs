@@ -1,27 +1,23 @@
 //! A boarding house for one story: the real program over real HTTP, a clock that stands still, the simulator.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use clock::Clock;
 use domain::{BillId, Email, Invoice, Payment, Period, Role, RoomId, Rupiah, Secret, State, UserId};
-use kasir::config::{Config, Gateway};
-use kasir::http::{self, Passwords};
-use kasir::roles::{self, Parts};
+use kasir::config::Config;
+use kasir::http::Passwords;
 use midtrans_sim::{Options, Simulator, Status, TransactionView};
-use queue::{Job as _, Pause, Queue, Stop, Sweep, Workforce};
+use queue::{Job as _, Pause, Sweep};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use store::bills::NewBill;
 use store::people::NewPerson;
-use store::{Db, bills, findings, history, jobs, methods, payments, people, rooms};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use store::{Db, bills, findings, history, jobs, payments, people, rooms};
 
 use crate::log;
+use crate::program::Program;
 
 pub(crate) const SERVER_KEY: &str = "SB-Mid-server-stories-4711-hush";
 const CLIENT_KEY: &str = "SB-Mid-client-stories-4712-hush";
@@ -48,14 +44,9 @@ pub(crate) struct Kost {
     pub(crate) db: Db,
     pub(crate) sim: Simulator,
     pub(crate) setup: Setup,
-    queue: Queue,
-    force: Workforce<workers::Context>,
-    url: String,
+    program: Program,
     client: reqwest::Client,
     said: Mutex<String>,
-    stop: Stop,
-    serving: CancellationToken,
-    served: TaskTracker,
     closed: bool,
     _directory: tempfile::TempDir,
 }
@@ -83,6 +74,17 @@ impl Kost {
 
     /// The same with more in the environment of the program.
     pub(crate) async fn open_with(setup: Setup, more: &[(&'static str, &str)]) -> Self {
+        Self::open_as(setup, more, FILE).await
+    }
+
+    /// The same house with cards that are only authorised.
+    pub(crate) async fn that_authorizes(self) -> Self {
+        let setup = self.setup;
+        self.close().await;
+        Self::open_as(setup, &[], &FILE.replace("[gateway]\n", "[gateway]\nauthorize_cards = true\n")).await
+    }
+
+    async fn open_as(setup: Setup, more: &[(&'static str, &str)], file: &str) -> Self {
         log::listen();
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let directory = tempfile::tempdir().unwrap();
@@ -96,43 +98,19 @@ impl Kost {
         let mut env = environment(setup, &directory, sim.base_url(), &clock).await;
         env.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let find = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
-        let config = Config::from_parts(&find, FILE).unwrap();
-        let db = roles::open_database(&config).await.unwrap();
-        store::migrate(&db).await.unwrap();
-        methods::offer_all(&db).await.unwrap();
-        let queue = Queue::open(db.clone(), clock.clone(), config.redis.as_ref()).unwrap();
-        let gateway: Gateway = config.gateway.clone().unwrap();
-        let secret = roles::installation_secret(&config, &clock).unwrap();
-        let limits = config.file.job_limits();
-        let parts =
-            Parts { config, db: db.clone(), queue: queue.clone(), clock: clock.clone(), gateway, secret };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let serving = CancellationToken::new();
-        let app = http::App { stop: serving.clone(), ..roles::app(&parts).unwrap() };
-        let service = http::router(Arc::new(app)).into_make_service_with_connect_info::<SocketAddr>();
-        let service =
-            axum::serve(listener, service).with_graceful_shutdown(serving.clone().cancelled_owned());
-        let served = TaskTracker::new();
-        served.spawn(async move { service.await.unwrap() });
-        sim.set_notification_url(Some(format!("{url}/api/midtrans-notification")));
-        let stop = Stop::default();
-        let force = Workforce::start(&queue, roles::context(&parts).unwrap(), limits, stop.clone());
+        let config = Config::from_parts(&find, file).unwrap();
+        let program = Program::start(config, &clock).await;
+        sim.set_notification_url(Some(format!("{}/api/midtrans-notification", program.url)));
         let client = midtrans::http_client(Duration::from_secs(5), Duration::from_secs(30)).unwrap();
         let (said, closed) = (Mutex::default(), false);
         Self {
             clock,
-            db,
+            db: program.db.clone(),
             sim,
             setup,
-            queue,
-            force,
-            url,
+            program,
             client,
             said,
-            stop,
-            serving,
-            served,
             closed,
             _directory: directory,
         }
@@ -177,7 +155,7 @@ impl Kost {
 
     /// A request without any credentials.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.url))
+        self.client.request(method, format!("{}{path}", self.program.url))
     }
 
     /// Posts this body to where the gateway posts its notifications.
@@ -252,18 +230,12 @@ impl Kost {
         .unwrap();
     }
 
-    /// Has a job done.
-    pub(crate) async fn queue_up(&self, job: &impl queue::Job) {
-        self.queue.enqueue(&[job.new_job(self.clock.now())]).await.unwrap();
-        self.run_jobs().await;
-    }
-
     /// Lets all that is due be done: jobs, notifications on their way, and what these bring about.
     pub(crate) async fn run_jobs(&self) {
         loop {
             let before = self.sim.notifications_sent().len();
             self.sim.wait_until_delivered().await.unwrap();
-            self.force.drain().await.unwrap();
+            self.program.force.drain().await.unwrap();
             self.sim.wait_until_delivered().await.unwrap();
             if self.sim.notifications_sent().len() == before {
                 return;
@@ -277,19 +249,19 @@ impl Kost {
         self.sim.deliver_due().await.unwrap();
         let now = self.clock.now();
         let sweep = Sweep { slot: workers::sweep_slot(now) }.new_job(now);
-        self.queue.enqueue(&[sweep]).await.unwrap();
+        self.program.queue.enqueue(&[sweep]).await.unwrap();
         self.run_jobs().await;
     }
 
     /// A scheduler like those of the program, which begins with the slot of the month.
     pub(crate) async fn scheduler(&self) -> workers::Scheduler {
-        workers::Scheduler::start(self.queue.clone(), self.clock.clone()).await.unwrap()
+        workers::Scheduler::start(self.program.queue.clone(), self.clock.clone()).await.unwrap()
     }
 
     /// Asks for the bills of the month, as each scheduler does at its start and each night.
     pub(crate) async fn ask_for_rent(&self) {
         let slot = workers::rent_slot(self.clock.now()).unwrap();
-        self.queue.enqueue(&[slot]).await.unwrap();
+        self.program.queue.enqueue(&[slot]).await.unwrap();
         self.run_jobs().await;
     }
 
@@ -297,7 +269,7 @@ impl Kost {
     pub(crate) async fn sync(&self, invoice: &Invoice) {
         let (payment_id, reason) = (self.payment(invoice).await.id, queue::Reason::Operator);
         let job = queue::SyncPayment { payment_id, reason }.new_job(self.clock.now());
-        self.queue.enqueue(&[job]).await.unwrap();
+        self.program.queue.enqueue(&[job]).await.unwrap();
         self.run_jobs().await;
     }
 
@@ -351,14 +323,34 @@ impl Kost {
 
     /// No job begins until the pause is dropped.
     pub(crate) async fn hold_jobs(&self) -> Pause {
-        self.force.pause().await.unwrap()
+        self.program.force.pause().await.unwrap()
     }
 
     /// The service stops, as it does at SIGTERM: what runs ends first, and that takes no time.
     pub(crate) async fn stops_serving(&self) {
-        self.serving.cancel();
-        self.served.close();
-        tokio::time::timeout(Duration::from_secs(5), self.served.wait()).await.unwrap();
+        self.program.stops_serving().await;
+    }
+
+    /// A client of the gateway like the program's own.
+    pub(crate) fn gateway(&self) -> midtrans::Midtrans {
+        let timeout = Duration::from_secs(5);
+        let settings = midtrans::Settings {
+            base_url: self.sim.base_url().to_owned(),
+            page_url: self.sim.base_url().to_owned(),
+            server_key: Secret::from(SERVER_KEY),
+            connect_timeout: timeout,
+            timeout,
+        };
+        midtrans::Midtrans::new(settings).unwrap()
+    }
+
+    /// Runs a statement past the store, as somebody with a database shell would.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        match &self.db {
+            Db::Sqlite { writer, .. } => sqlx::query(sql).execute(writer).await.map(drop),
+            Db::Postgres(pool) => sqlx::query(sql).execute(pool).await.map(drop),
+        }
+        .unwrap();
     }
 
     /// Makes a transaction at the gateway under our order id, as if somebody else had.
@@ -374,15 +366,7 @@ impl Kost {
             payer_phone: None,
             authorize_only: false,
         };
-        let timeout = Duration::from_secs(5);
-        let settings = midtrans::Settings {
-            base_url: self.sim.base_url().to_owned(),
-            page_url: self.sim.base_url().to_owned(),
-            server_key: Secret::from(SERVER_KEY),
-            connect_timeout: timeout,
-            timeout,
-        };
-        midtrans::Midtrans::new(settings).unwrap().charge(&charge).await.unwrap();
+        self.gateway().charge(&charge).await.unwrap();
     }
 
     /// Ends the story: nothing is left to do, the books agree with the gateway's, and no secret was told.
@@ -398,9 +382,7 @@ impl Kost {
         for secret in [SERVER_KEY, CLIENT_KEY, API_KEY, SECRET, PASSWORD] {
             assert!(!spoken.contains(secret), "a secret was told: {}", around(&spoken, secret));
         }
-        self.serving.cancel();
-        self.stop.gently.cancel();
-        self.stop.now.cancel();
+        self.program.ends();
     }
 
     async fn assert_books_agree(&self, transaction: &TransactionView) {
@@ -411,8 +393,8 @@ impl Kost {
             return;
         }
         let agrees = match transaction.status {
-            // Each try on the hosted page is a transaction; only the latest counts.
-            _ if !self.is_latest(transaction) => true,
+            // Each try on the hosted page is a transaction; the one that says the most counts.
+            _ if !self.says_the_most(transaction) => true,
             Status::Settlement | Status::PartialChargeback => payment.state == State::Paid,
             Status::Pending => matches!(payment.state, State::Pending),
             // On the page another try may follow.
@@ -438,9 +420,13 @@ impl Kost {
         );
     }
 
-    fn is_latest(&self, transaction: &TransactionView) -> bool {
-        let latest = self.sim.transactions_of(&transaction.order_id).pop();
-        latest.is_none_or(|latest| latest.transaction_id == transaction.transaction_id)
+    fn says_the_most(&self, transaction: &TransactionView) -> bool {
+        let tries = self.sim.transactions_of(&transaction.order_id);
+        let paid = |one: &TransactionView| matches!(one.status, Status::Capture | Status::Settlement);
+        match tries.iter().find(|one| paid(one)) {
+            Some(money) => money.transaction_id == transaction.transaction_id,
+            None => tries.last().is_some_and(|latest| latest.transaction_id == transaction.transaction_id),
+        }
     }
 }
 
@@ -473,6 +459,7 @@ async fn environment(
         ("MIDTRANS_BASE_URL", gateway.to_owned()),
         ("API_KEYS", format!("stories={API_KEY}")),
         ("KASIR_SECRET", SECRET.to_owned()),
+        ("KASIR_ADDR", "127.0.0.1:0".to_owned()),
     ];
     match setup {
         Setup::Embedded => {

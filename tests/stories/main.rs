@@ -33,6 +33,8 @@ mod log;
 mod missed;
 mod pay;
 mod permutations;
+#[path = "../program/mod.rs"]
+mod program;
 mod repeats;
 mod rest;
 mod reversals;

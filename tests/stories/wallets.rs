@@ -14,6 +14,8 @@ stories![
     a_dana_whose_answer_was_lost_is_learned_by_the_same_key,
     a_dana_that_nobody_wants_is_cancelled_before_the_next_method_is_charged,
     a_dana_that_may_have_arrived_is_waited_for,
+    a_dana_that_is_paid_before_we_know_its_name_is_learned_from_the_notification,
+    a_notification_that_names_the_transaction_in_place_of_the_order_finds_its_payment,
     ovo_rings_at_the_number_that_was_given,
     ovo_without_a_number_is_refused_and_the_tenants_own_is_used,
     a_wallet_that_ovo_does_not_know_fails_the_payment,
@@ -74,6 +76,45 @@ async fn a_dana_that_may_have_arrived_is_waited_for(kost: Kost) {
     assert!(matches!(kost.payment(&dana).await.state, State::Failed(_)));
     assert_eq!(kost.transaction(&dana).status, Status::Expire);
     assert_eq!(kost.payment(&account).await.state, State::Pending);
+    kost.close().await;
+}
+
+/// The key's five minutes are over, so only the notification can tell the name; and what it names must name our invoice.
+async fn a_dana_that_is_paid_before_we_know_its_name_is_learned_from_the_notification(kost: Kost) {
+    let budi = kost.tenant("Budi").await;
+    kost.sim.faults(|faults| {
+        faults.notifications.drop_all = true;
+        faults.lose_charge_answers(1, Loss::Cut);
+    });
+    let invoice = kost.pay(&budi, "dana").await;
+    kost.run_jobs().await;
+    kost.sim.faults(|faults| faults.fail_always(midtrans_sim::Failure::Unavailable));
+    kost.pass(Duration::from_secs(6 * 60)).await;
+    kost.sim.faults(midtrans_sim::Faults::reset);
+    assert_eq!(kost.payment(&invoice).await.state, State::Asked);
+    kost.sim.settle(&kost.transaction(&invoice).transaction_id).await.unwrap();
+    kost.run_jobs().await;
+    kost.pass(Duration::from_secs(6 * 60)).await;
+    assert_eq!(kost.payment(&invoice).await.state, State::Paid);
+    assert_eq!(kost.sim.transactions().len(), 1);
+    kost.close().await;
+}
+
+async fn a_notification_that_names_the_transaction_in_place_of_the_order_finds_its_payment(kost: Kost) {
+    let (_, invoice) = kost.paying("Budi", "dana").await;
+    let transaction = kost.transaction(&invoice).transaction_id;
+    kost.sim.faults(|faults| faults.notifications.drop_all = true);
+    kost.sim.settle(invoice.as_str()).await.unwrap();
+    let key = crate::kost::SERVER_KEY.into();
+    let body = json!({
+        "order_id": transaction, "transaction_id": transaction, "transaction_status": "settlement",
+        "status_code": "200", "gross_amount": "1250000.00", "payment_type": "dana",
+        "signature_key": midtrans::sign(&transaction, "200", "1250000.00", &key),
+    });
+    assert_eq!(kost.notify(body.to_string()).await.status, StatusCode::CREATED);
+    kost.run_jobs().await;
+    assert_eq!(kost.payment(&invoice).await.state, State::Paid);
+    assert_eq!(kost.findings().await, [""; 0]);
     kost.close().await;
 }
 

@@ -60,7 +60,7 @@ impl Context {
             let (to, finding) = match ruling.step {
                 Step::MoveTo(to) => (to, None),
                 Step::MoveAndTell(to, finding) => {
-                    (to, Some(finding).filter(|_| !is_our_void(news.report, &known)))
+                    (to, Some(finding).filter(|_| !is_our_void((&payment, news.report), &known)))
                 }
                 Step::Stay => (payment.state, None),
                 Step::Look(finding) => (payment.state, Some(finding)),
@@ -125,8 +125,8 @@ impl Context {
     /// A payment that ends lets the one go on that is wanted in its place. One that is paid leaves nothing to pay.
     async fn follow_ups(&self, payment: &Payment, to: State) -> Result<Vec<NewJob>, StoreError> {
         if to.holds_money() && !payment.state.holds_money() {
-            let all = payments::of_bill(&self.db, payment.bill_id).await?;
-            let others = all.iter().filter(|other| other.id != payment.id && other.state.is_live());
+            let live = payments::all_live_of_bill(&self.db, payment.bill_id).await?;
+            let others = live.iter().filter(|other| other.id != payment.id);
             return Ok(others
                 .map(|other| CancelPayment { payment_id: other.id }.new_job(self.now()))
                 .collect());
@@ -144,16 +144,19 @@ fn fresh_refunds(report: &Report, known: &[Refund]) -> Vec<ReportedRefund> {
     report.refunds.iter().filter(|refund| refund.is_news_to(known)).cloned().collect()
 }
 
-/// A captured card that was cancelled because we wanted to give the money back needs nobody's attention.
-fn is_our_void(report: &Report, known: &[Refund]) -> bool {
+/// A captured card that was cancelled because we wanted to give all of the money back needs nobody's attention.
+fn is_our_void((payment, report): (&Payment, &Report), known: &[Refund]) -> bool {
     report.event == Event::Cancelled
-        && known.iter().any(|refund| refund.is_ours && refund.state == RefundState::Asked)
+        && known.iter().any(|refund| {
+            refund.is_ours && refund.state == RefundState::Asked && refund.amount == payment.amount
+        })
 }
 
 /// What we decided ourselves, in the form of a report.
 pub(crate) fn decision(event: Event) -> Report {
     Report {
         event,
+        order_id: None,
         transaction_id: None,
         amount: Amount::Unsaid,
         expires_at: None,

@@ -65,32 +65,41 @@ async fn absent(cx: &Context, payment: Payment, (page, lease): (Page, &Lease)) -
     cx.settle(payment, &News { report: &report, source: Source::Cancel, detail }, lease).await
 }
 
-/// First the page is closed, so that no new try begins; then the try that is under way is cancelled. The payment has
-/// ended only when both are sure. A card that was captured could be cancelled too (contract §4), but then it is paid.
+/// First the page is closed, so that no new try begins; then every try that still waits is cancelled. The payment has
+/// ended only when all of that is sure. A card that was captured could be cancelled too (contract §4), but then it is
+/// paid.
 async fn leave_the_page(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
     let page = match close_page(cx, &payment).await {
         Ok(page) => page,
         Err(error) => return Ok(outcome_of(&error)),
     };
-    let stands = match cx.midtrans.status(name_of(&payment)).await {
-        Ok(report) if waits(&report.event) => cancelled(cx, &payment).await,
-        answer => answer,
+    let tries = match cx.every_try(&payment).await? {
+        Ok(tries) => tries,
+        Err(error) => return Ok(outcome_of(&error)),
     };
-    match stands {
-        Ok(report) => {
-            let ends =
-                matches!(report.event, Event::Cancelled | Event::Denied | Event::Expired | Event::Errored);
-            if ends && page == Page::Open && cx.now() < payment.deadline() {
-                return Ok(Outcome::Await(TRY_PAUSE, "the page is not closed yet".to_owned()));
-            }
-            cx.believe(payment, (Report { page, ..report }, Source::Cancel), lease).await
+    for one in tries.iter().filter(|one| waits(&one.event)) {
+        let id = one.transaction_id.as_ref().map_or(payment.invoice.as_str(), |id| id.as_str());
+        match cx.midtrans.cancel(id).await {
+            Ok(_) | Err(CallError::Unchangeable | CallError::NoSuchTransaction) => {}
+            Err(error) => return Ok(outcome_of(&error)),
         }
-        Err(CallError::NoSuchTransaction) if page == Page::Open && cx.now() < payment.deadline() => {
+    }
+    let may_go_on = page == Page::Open && cx.now() < payment.page_end();
+    match cx.stands(&payment).await? {
+        Ok(report) if waits(&report.event) || (has_failed(&report.event) && may_go_on) => {
+            Ok(Outcome::Await(TRY_PAUSE, "a try on the page is not over yet".to_owned()))
+        }
+        Ok(report) => cx.believe(payment, (Report { page, ..report }, Source::Cancel), lease).await,
+        Err(CallError::NoSuchTransaction) if may_go_on => {
             Ok(Outcome::Await(TRY_PAUSE, "a payer may be in the middle of a try".to_owned()))
         }
         Err(CallError::NoSuchTransaction) => absent(cx, payment, (page, lease)).await,
         Err(error) => Ok(outcome_of(&error)),
     }
+}
+
+fn has_failed(event: &Event) -> bool {
+    matches!(event, Event::Cancelled | Event::Denied | Event::Expired | Event::Errored)
 }
 
 /// Whether a transaction has not been decided yet.
@@ -101,8 +110,8 @@ fn waits(event: &Event) -> bool {
 /// Whether nobody can begin a try any more.
 pub(crate) async fn close_page(cx: &Context, payment: &Payment) -> Result<Page, CallError> {
     let Some(Instruction::Redirect { token: Some(token), .. }) = &payment.instruction else {
-        // Nobody was ever told of a page.
-        return Ok(Page::Closed);
+        // Which page it is we do not know; it has an end.
+        return Ok(Page::Open);
     };
     match cx.midtrans.close_page(token).await {
         Ok(()) => Ok(Page::Closed),

@@ -17,7 +17,7 @@ pub(crate) async fn perform(job: DecidePayment, cx: &Context, lease: &Lease) -> 
     if payment.state != State::Review {
         return Ok(Outcome::Done);
     }
-    let before = match cx.midtrans.status(name_of(&payment)).await {
+    let before = match cx.stands(&payment).await? {
         Ok(report) => report,
         Err(error) => return Ok(outcome_of(&error)),
     };
@@ -27,7 +27,7 @@ pub(crate) async fn perform(job: DecidePayment, cx: &Context, lease: &Lease) -> 
         Err(error) => return Ok(outcome_of(&error)),
     }
     // The answer to an action is not the last word: a capture that was denied leaves the amount reserved (contract §4).
-    let after = match cx.midtrans.status(name_of(&payment)).await {
+    let after = match cx.stands(&payment).await? {
         Ok(report) => report,
         Err(error) => return Ok(outcome_of(&error)),
     };

@@ -39,11 +39,14 @@ pub(crate) fn outcome_of(error: &CallError) -> Outcome {
     }
 }
 
-/// The name by which the gateway is asked about a payment, or told to do something with it (contract §3).
+/// The name by which the gateway is asked about a payment, or told to do something with it (contract §3). On the hosted
+/// page the invoice names the latest try, which need not be the one that we mean.
 pub(crate) fn name_of(payment: &Payment) -> &str {
-    match (payment.method.profile().asked_by, &payment.transaction_id) {
-        (AskedBy::Transaction, Some(id)) => id.as_str(),
-        (AskedBy::Invoice, _) | (AskedBy::Transaction, None) => payment.invoice.as_str(),
+    let by_transaction =
+        payment.method.profile().asked_by == AskedBy::Transaction || payment.method.is_on_a_page();
+    match &payment.transaction_id {
+        Some(id) if by_transaction => id.as_str(),
+        Some(_) | None => payment.invoice.as_str(),
     }
 }
 
@@ -89,8 +92,10 @@ impl Context {
             return Ok(report);
         }
         let fresh = payment.asked_at.is_some_and(|at| self.now() - at < REPLAY_WITHIN);
+        let charge = self.charge_for(payment).await?;
         if fresh
-            && let Ok(first) = self.midtrans.charge(&self.charge_for(payment).await?).await
+            && charge.idempotent
+            && let Ok(first) = self.midtrans.charge(&charge).await
             && first.transaction_id == report.transaction_id
         {
             report.instruction = first.instruction;

@@ -6,6 +6,7 @@ mod context;
 mod decide_payment;
 mod gateway;
 mod generate_bills;
+mod page;
 mod process_notification;
 mod refund_payment;
 mod schedule;

@@ -1,6 +1,6 @@
 //! Find out what a notification is about. It is a hint to look, never data.
 
-use domain::{FindingKind, Invoice, PaymentId, TransactionId};
+use domain::{FindingKind, Invoice, Payment, TransactionId};
 use queue::{Job as _, Lease, Outcome, ProcessNotification, Reason, SyncPayment};
 use store::findings::NewFinding;
 use store::notifications::{self, Conclusion, Notification};
@@ -8,6 +8,7 @@ use store::{Written, payments};
 
 use crate::Context;
 use crate::context::{Ended, Halt};
+use crate::page::has_names_of_its_own;
 
 pub(crate) async fn perform(job: ProcessNotification, cx: &Context, lease: &Lease) -> Ended {
     let Some(notification) = notifications::find(&cx.db, job.notification_id).await? else {
@@ -16,16 +17,19 @@ pub(crate) async fn perform(job: ProcessNotification, cx: &Context, lease: &Leas
     let about = find_payment(cx, &notification).await?;
     let order = notification.order_id.as_deref().unwrap_or_default();
     let detail = format!("a notification of kind {:?} speaks of order {order:?}", notification.kind);
+    let named = notification.transaction_id.as_deref().and_then(|id| TransactionId::try_from(id).ok());
     let base = Conclusion {
         id: notification.id,
-        payment_id: about,
+        payment_id: about.as_ref().map(|payment| payment.id),
+        attempt: named.filter(|_| about.as_ref().is_some_and(has_names_of_its_own)),
         outcome: "ignored",
         finding: None,
         job: None,
         completes: lease,
     };
-    let conclusion = match (about, notification.kind.as_str()) {
-        (Some(payment_id), _) => {
+    let conclusion = match (&about, notification.kind.as_str()) {
+        (Some(payment), _) => {
+            let payment_id = payment.id;
             let job = SyncPayment { payment_id, reason: Reason::Notification }.new_job(cx.now());
             Conclusion { outcome: "sync", job: Some(job), ..base }
         }
@@ -44,15 +48,15 @@ pub(crate) async fn perform(job: ProcessNotification, cx: &Context, lease: &Leas
 }
 
 /// By the invoice; some methods write the gateway's own name of the transaction in its place (contract §3).
-async fn find_payment(cx: &Context, notification: &Notification) -> Result<Option<PaymentId>, Halt> {
+async fn find_payment(cx: &Context, notification: &Notification) -> Result<Option<Payment>, Halt> {
     let order = notification.order_id.as_deref().unwrap_or_default();
     if let Ok(invoice) = Invoice::try_from(order)
         && let Some(payment) = payments::find_by_invoice(&cx.db, &invoice).await?
     {
-        return Ok(Some(payment.id));
+        return Ok(Some(payment));
     }
     match TransactionId::try_from(order) {
-        Ok(id) => Ok(payments::find_by_transaction(&cx.db, &id).await?.map(|payment| payment.id)),
+        Ok(id) => Ok(payments::find_by_transaction(&cx.db, &id).await?),
         Err(_) => Ok(None),
     }
 }

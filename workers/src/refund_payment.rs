@@ -2,21 +2,32 @@
 
 use std::time::Duration;
 
-use domain::{Event, Payment, Refund, RefundState, Report, ReportedRefund};
+use domain::{Event, FindingKind, Page, Payment, Refund, RefundState, Report, ReportedRefund, Rupiah};
 use midtrans::{CallError, RefundOrder, Refunding};
 use queue::{Lease, Outcome, RefundPayment};
 use store::Written;
+use store::findings::{self, NewFinding};
 use store::history::Source;
 use store::refunds::{self, Ending};
 
 use crate::Context;
-use crate::context::Ended;
+use crate::books::News;
+use crate::cancel_payment::close_page;
+use crate::context::{Ended, Halt};
 use crate::gateway::{name_of, outcome_of};
 
-/// How long until the gateway lists a refund that it has taken on.
+/// How long until the gateway lists a refund that it has taken on, at first; it grows with the refund's age.
 const LISTED_PAUSE: Duration = Duration::from_secs(5);
+/// After so long a person should know; the sweep goes on looking.
+const LISTED_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// A captured card is settled the next day in the afternoon (contract §6); until then no part of it can be given back.
 const SETTLED_PAUSE: Duration = Duration::from_secs(3600);
+
+/// A refund, and the payment that it is of.
+struct Wish {
+    payment: Payment,
+    refund: Refund,
+}
 
 /// Before the gateway was asked the refund may be undone. After, it may only be asked again, and GET status counts.
 pub(crate) async fn perform(job: RefundPayment, cx: &Context, lease: &Lease) -> Ended {
@@ -24,114 +35,159 @@ pub(crate) async fn perform(job: RefundPayment, cx: &Context, lease: &Lease) -> 
     let Some(refund) = refunds::find(&cx.db, job.refund_id).await? else {
         return Ok(Outcome::GiveUp(format!("there is no refund {}", job.refund_id)));
     };
-    if !refund.state.is_open() {
-        return Ok(Outcome::Done);
-    }
-    if refund.state == RefundState::Wanted && !payment.state.holds_money() {
-        return end(cx, &refund, (false, "the payment holds no money any more"), lease).await;
-    }
-    let before = match cx.midtrans.status(name_of(&payment)).await {
-        Ok(report) => report,
-        Err(error) => return Ok(outcome_of(&error)),
-    };
-    if lists(&before, &refund) {
-        return cx.believe(payment, (before, Source::Operator), lease).await;
-    }
-    refunds::mark_asked(&cx.db, refund.id, cx.now()).await?;
-    match before.event {
-        Event::Captured => void(cx, (payment, refund), lease).await,
-        // It was voided, and we did not live to hear of it.
-        Event::Cancelled if refund.state == RefundState::Asked => {
-            booked_void(cx, (payment, refund), before, lease).await
+    let wish = Wish { payment, refund };
+    match wish.refund.state {
+        RefundState::Confirmed | RefundState::Refused => Ok(Outcome::Done),
+        RefundState::Accepted => look(cx, wish, None, lease).await,
+        RefundState::Wanted if !wish.payment.state.holds_money() => {
+            end(cx, &wish.refund, (false, "the payment holds no money any more"), lease).await
         }
-        _ => ask(cx, (payment, refund), lease).await,
+        RefundState::Wanted | RefundState::Asked => settle(cx, wish, lease).await,
     }
 }
 
-async fn ask(cx: &Context, (payment, refund): (Payment, Refund), lease: &Lease) -> Ended {
+async fn settle(cx: &Context, wish: Wish, lease: &Lease) -> Ended {
+    let before = match cx.stands(&wish.payment).await? {
+        Ok(report) => report,
+        Err(error) => return Ok(outcome_of(&error)),
+    };
+    if let Some(report) = explained(cx, &wish, &before).await? {
+        return cx.believe(wish.payment, (report, Source::Operator), lease).await;
+    }
+    let whole = wish.refund.amount == wish.payment.amount;
+    match before.event {
+        Event::Captured if !whole => {
+            let why = "a captured card gives back parts only once it is settled";
+            Ok(Outcome::Later(SETTLED_PAUSE, why.to_owned()))
+        }
+        Event::Captured => {
+            refunds::mark_asked(&cx.db, wish.refund.id, cx.now()).await?;
+            void(cx, wish, lease).await
+        }
+        // It was voided, and we did not live to hear of it.
+        Event::Cancelled if whole && wish.refund.state == RefundState::Asked => {
+            voided(cx, wish, &before, lease).await
+        }
+        _ => {
+            refunds::mark_asked(&cx.db, wish.refund.id, cx.now()).await?;
+            ask(cx, wish, lease).await
+        }
+    }
+}
+
+async fn ask(cx: &Context, wish: Wish, lease: &Lease) -> Ended {
+    let Wish { payment, refund } = &wish;
     let order = RefundOrder {
         key: refund.key.clone(),
         amount: refund.amount,
         reason: refund.reason.clone(),
         direct: cx.rules.of(payment.method).refunds.direct,
     };
-    match cx.midtrans.refund(name_of(&payment), &order).await {
-        Ok(Refunding::Accepted) | Err(CallError::Duplicate) => look(cx, (payment, refund), None, lease).await,
-        Ok(Refunding::Denied(why)) => end(cx, &refund, (false, &why), lease).await,
+    let refused = match cx.midtrans.refund(name_of(payment), &order).await {
+        Ok(Refunding::Accepted) | Err(CallError::Duplicate) => {
+            refunds::mark_accepted(&cx.db, refund.id, cx.now()).await?;
+            None
+        }
+        Ok(Refunding::Denied(why)) => Some(why),
         Err(CallError::Refused { code, message, details }) => {
-            let why = format!("the gateway refused with {code}: {message} {}", details.join("; "));
-            look(cx, (payment, refund), Some(why), lease).await
+            Some(format!("the gateway refused with {code}: {message} {}", details.join("; ")))
         }
         Err(CallError::Unchangeable) => {
-            let why = "the gateway cannot give it back as the payment stands".to_owned();
-            look(cx, (payment, refund), Some(why), lease).await
+            Some("the gateway cannot give it back as the payment stands".to_owned())
         }
-        Err(error) => Ok(outcome_of(&error)),
-    }
+        Err(error) => return Ok(outcome_of(&error)),
+    };
+    look(cx, wish, refused, lease).await
 }
 
-/// GET status counts: a refund that it lists was made, also where the answer was a refusal of the second asking.
-async fn look(
-    cx: &Context,
-    (payment, refund): (Payment, Refund),
-    refused: Option<String>,
-    lease: &Lease,
-) -> Ended {
-    let report = match cx.midtrans.status(name_of(&payment)).await {
+/// GET status counts: a refund that it tells of was made, also where the answer was a refusal of the second asking.
+async fn look(cx: &Context, wish: Wish, refused: Option<String>, lease: &Lease) -> Ended {
+    let report = match cx.stands(&wish.payment).await? {
         Ok(report) => report,
         Err(error) => return Ok(outcome_of(&error)),
     };
-    if lists(&report, &refund) {
-        return cx.believe(payment, (report, Source::Operator), lease).await;
+    let accepted = refused.is_none();
+    let told =
+        if accepted { tells(cx, &wish, &report).await? } else { explained(cx, &wish, &report).await? };
+    if let Some(report) = told {
+        return cx.believe(wish.payment, (report, Source::Operator), lease).await;
     }
-    if let Some(why) = refused {
-        return end(cx, &refund, (false, &why), lease).await;
+    // Whatever else it says of the payment is news too.
+    let detail = "seen when money was to be given back".to_owned();
+    cx.note(wish.payment.clone(), &News { report: &report, source: Source::Operator, detail }).await?;
+    match refused {
+        Some(why) => end(cx, &wish.refund, (false, &why), lease).await,
+        None => wait_for_the_list(cx, &wish).await,
     }
-    if report.refunds.is_empty() && matches!(report.event, Event::Refunded | Event::PartiallyRefunded(_)) {
-        // Some answers tell the sum alone.
-        let listed = ReportedRefund {
-            key: refund.key,
-            amount: refund.amount,
-            reason: refund.reason,
-            confirmed_at: None,
-        };
-        let report = Report { refunds: vec![listed], ..report };
-        return cx.believe(payment, (report, Source::Operator), lease).await;
-    }
-    Ok(Outcome::Later(LISTED_PAUSE, "the gateway does not list the refund yet".to_owned()))
 }
 
-/// What is captured and not settled is cancelled instead of refunded (contract §4), and only as a whole.
-async fn void(cx: &Context, (payment, refund): (Payment, Refund), lease: &Lease) -> Ended {
-    if refund.amount != payment.amount {
-        let why = "a captured card gives back parts only once it is settled";
-        return Ok(Outcome::Later(SETTLED_PAUSE, why.to_owned()));
+async fn wait_for_the_list(cx: &Context, wish: &Wish) -> Ended {
+    let age = (cx.now() - wish.refund.created_at).to_std().unwrap_or_default();
+    if age < LISTED_WITHIN {
+        let pause = (age / 2).max(LISTED_PAUSE);
+        return Ok(Outcome::Later(pause, "the gateway does not list the refund yet".to_owned()));
     }
-    match cx.midtrans.cancel(name_of(&payment)).await {
-        Ok(report) if report.event == Event::Cancelled => {
-            booked_void(cx, (payment, refund), report, lease).await
-        }
+    let kind = FindingKind::StatusConflict;
+    let cause = format!("{}:{}:refund:{}", kind.as_str(), wish.payment.invoice, wish.refund.key);
+    let detail = format!("the gateway took on the refund {} and does not list it", wish.refund.key);
+    let finding = NewFinding { kind, cause, payment_id: Some(wish.payment.id), detail: &detail };
+    findings::open(&cx.db, &finding, cx.now()).await?;
+    Ok(Outcome::Done)
+}
+
+/// The report, when it tells of this refund: by its key, or, once the gateway was asked before, by a total that only this
+/// refund explains.
+async fn explained(cx: &Context, wish: &Wish, report: &Report) -> Result<Option<Report>, Halt> {
+    let was_asked = wish.refund.state == RefundState::Asked;
+    if lists(report, &wish.refund) || was_asked { tells(cx, wish, report).await } else { Ok(None) }
+}
+
+/// The same, when the gateway has said yes. Some answers tell the total alone.
+async fn tells(cx: &Context, wish: &Wish, report: &Report) -> Result<Option<Report>, Halt> {
+    if lists(report, &wish.refund) {
+        return Ok(Some(report.clone()));
+    }
+    let total = match report.event {
+        Event::Refunded => wish.payment.amount,
+        Event::PartiallyRefunded(total) => total,
+        _ => return Ok(None),
+    };
+    let made = |other: &Refund| {
+        let state = matches!(other.state, RefundState::Accepted | RefundState::Confirmed);
+        state && other.id != wish.refund.id
+    };
+    let known = refunds::of_payment(&cx.db, wish.payment.id).await?;
+    let others: Rupiah = known.iter().filter(|other| made(other)).map(|other| other.amount).sum();
+    if !report.refunds.is_empty() || total < others + wish.refund.amount {
+        return Ok(None);
+    }
+    let Refund { key, amount, reason, .. } = wish.refund.clone();
+    let listed = ReportedRefund { key, amount, reason, confirmed_at: None };
+    Ok(Some(Report { refunds: vec![listed], ..report.clone() }))
+}
+
+/// What is captured and not settled is cancelled instead of refunded (contract §4), and only as a whole. Nobody shall pay
+/// again on its page meanwhile.
+async fn void(cx: &Context, wish: Wish, lease: &Lease) -> Ended {
+    match close_page(cx, &wish.payment).await {
+        Ok(Page::Closed | Page::Open) => {}
+        Err(error) => return Ok(outcome_of(&error)),
+    }
+    match cx.midtrans.cancel(name_of(&wish.payment)).await {
+        Ok(report) if report.event == Event::Cancelled => voided(cx, wish, &report, lease).await,
         // It was settled in between: now it can be given back.
-        Ok(_) | Err(CallError::Unchangeable) => ask(cx, (payment, refund), lease).await,
+        Ok(_) | Err(CallError::Unchangeable) => ask(cx, wish, lease).await,
         Err(error) => Ok(outcome_of(&error)),
     }
 }
 
-async fn booked_void(
-    cx: &Context,
-    (payment, refund): (Payment, Refund),
-    report: Report,
-    lease: &Lease,
-) -> Ended {
-    let news = crate::books::News {
-        report: &report,
-        source: Source::Operator,
-        detail: "a captured card was cancelled before it was settled".to_owned(),
-    };
-    if payment.state.holds_money() {
-        cx.note(payment, &news).await?;
+async fn voided(cx: &Context, wish: Wish, report: &Report, lease: &Lease) -> Ended {
+    let detail = "a captured card was cancelled before it was settled".to_owned();
+    if wish.payment.state.holds_money() {
+        let news = News { report, source: Source::Operator, detail };
+        cx.note(wish.payment, &news).await?;
     }
-    end(cx, &refund, (true, "cancelled before it was settled"), lease).await
+    end(cx, &wish.refund, (true, "cancelled before it was settled"), lease).await
 }
 
 fn lists(report: &Report, refund: &Refund) -> bool {

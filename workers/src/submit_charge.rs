@@ -32,7 +32,7 @@ pub(crate) async fn perform(job: SubmitCharge, cx: &Context, lease: &Lease) -> E
                 let sent =
                     News { report: &decision(Event::Asked), source: Source::Charge, detail: String::new() };
                 let payment = cx.note(payment, &sent).await?;
-                if payment.state != State::Asked {
+                if payment.state != State::Asked || !payment.is_wanted() {
                     return Ok(Outcome::Later(Duration::ZERO, "somebody else was first".to_owned()));
                 }
                 charge(cx, payment, lease).await
@@ -93,11 +93,13 @@ async fn charge(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
         // The order id is taken: an earlier attempt of ours arrived after all.
         Err(CallError::Duplicate) => adopt(cx, payment, lease).await,
         Err(CallError::Refused { code, message, details }) => {
-            if payment.method.is_on_a_page()
-                && let Ok(report) = cx.midtrans.status(payment.invoice.as_str()).await
-            {
-                // The page has no code for an order id that is taken: the payer was quicker than our second try.
-                return cx.believe(payment, (report, Source::Charge), lease).await;
+            if payment.method.is_on_a_page() {
+                // The page has no code for an order id that is taken: the payer may have been quicker than our second try.
+                match cx.stands(&payment).await? {
+                    Ok(report) => return cx.believe(payment, (report, Source::Charge), lease).await,
+                    Err(CallError::NoSuchTransaction) => {}
+                    Err(error) => return unsettled(cx, &payment, &error).await,
+                }
             }
             let detail = format!("the gateway refused with {code}: {message} {}", details.join("; "));
             let news = News { report: &decision(Event::Rejected), source: Source::Charge, detail };
@@ -118,7 +120,7 @@ fn with_end_of_page(cx: &Context, payment: &Payment, report: Report) -> Report {
 
 /// The outcome of an earlier charge is not known: ask how it stands before anything else.
 async fn ask_again(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
-    match cx.midtrans.status(payment.invoice.as_str()).await {
+    match cx.stands(&payment).await? {
         Err(CallError::NoSuchTransaction) if payment.superseded_at.is_some() => {
             forget(cx, payment, lease).await
         }
@@ -129,7 +131,7 @@ async fn ask_again(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
 }
 
 async fn adopt(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
-    match cx.midtrans.status(payment.invoice.as_str()).await {
+    match cx.stands(&payment).await? {
         Ok(report) => cx.believe(payment, (report, Source::Charge), lease).await,
         Err(error) => unsettled(cx, &payment, &error).await,
     }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use clock::delta;
-use queue::{Job as _, Outcome, Reason, SubmitCharge, Sweep, SyncPayment};
-use store::{checks, ledger, repeats};
+use domain::{PaymentId, RefundId, Time};
+use queue::{Job as _, NewJob, Outcome, Reason, RefundPayment, SubmitCharge, Sweep, SyncPayment};
+use store::refunds::Lingering;
+use store::{checks, ledger, refunds, repeats};
 
 use crate::Context;
 use crate::context::Ended;
@@ -13,6 +15,12 @@ use crate::context::Ended;
 const BATCH: i64 = 500;
 /// When to take a payment again whose check came to nothing.
 const AGAIN_AFTER: Duration = Duration::from_secs(300);
+/// When a refund is looked at again whose outcome nobody knows, should its job have come to nothing.
+const OPEN_FOR: Duration = Duration::from_secs(600);
+/// And one that the bank has not confirmed.
+const ACCEPTED_FOR: Duration = Duration::from_secs(6 * 3600);
+/// Not for longer than its key means the same refund (contract §4).
+const REFUNDS_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the rows of ended sweeps are kept.
 const KEEP_SLOTS: Duration = Duration::from_secs(24 * 3600);
 /// Idempotency keys forgotten in one transaction; there is a sweep every few seconds.
@@ -45,7 +53,21 @@ pub(crate) async fn perform(_job: &Sweep, cx: &Context) -> Ended {
     if checked > 0 {
         tracing::info!(payments = checked, "swept");
     }
+    cx.queue.wake(refunds::take_lingering(&cx.db, &lingering(now), refund_again(now), now).await?);
     ledger::forget_slots(&cx.db, now - delta(KEEP_SLOTS)).await?;
     repeats::forget(&cx.db, now - delta(repeats::KEPT), FORGOTTEN_AT_ONCE).await?;
     Ok(Outcome::Done)
+}
+
+fn lingering(now: Time) -> Lingering {
+    Lingering {
+        open_since: now - delta(OPEN_FOR),
+        accepted_since: now - delta(ACCEPTED_FOR),
+        made_after: now - delta(REFUNDS_FOR),
+        limit: BATCH,
+    }
+}
+
+fn refund_again(now: Time) -> impl Fn(PaymentId, RefundId) -> NewJob {
+    move |payment_id, refund_id| RefundPayment { payment_id, refund_id }.new_job(now)
 }

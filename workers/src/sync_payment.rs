@@ -8,7 +8,7 @@ use store::checks;
 use crate::Context;
 use crate::books::{News, decision};
 use crate::context::Ended;
-use crate::gateway::{name_of, outcome_of};
+use crate::gateway::outcome_of;
 
 /// Webhook, poll, page read and operator all end here.
 pub(crate) async fn perform(job: SyncPayment, cx: &Context, lease: &Lease) -> Ended {
@@ -24,7 +24,7 @@ pub(crate) async fn perform(job: SyncPayment, cx: &Context, lease: &Lease) -> En
         // Nobody wants it any more. Its cancellation is under way; should that have come to nothing, here it is again.
         cx.queue.enqueue(&[CancelPayment { payment_id: payment.id }.new_job(cx.now())]).await?;
     }
-    match cx.midtrans.status(name_of(&payment)).await {
+    match cx.stands(&payment).await? {
         Ok(report) => cx.believe(payment, (report, job.reason.into()), lease).await,
         Err(CallError::NoSuchTransaction) => match payment.state {
             // Nobody knows yet whether the charge arrived; the charge job finds out.

@@ -1,5 +1,7 @@
 //! Folding: what the gateway reports meets what we know.
 
+use chrono::TimeDelta;
+
 use crate::{
     Event, Failure, FindingKind, Instruction, Payment, ReportedRefund, Rupiah, State, Step, Time,
     TransactionId,
@@ -10,6 +12,8 @@ use crate::{
 pub struct Report {
     /// What happened.
     pub event: Event,
+    /// The order that the answer names: our invoice, or for some methods the gateway's own name of the transaction.
+    pub order_id: Option<String>,
     /// What the gateway calls the transaction.
     pub transaction_id: Option<TransactionId>,
     /// How much it is about.
@@ -109,29 +113,53 @@ fn is_another_transaction(payment: &Payment, report: &Report) -> bool {
     }
 }
 
-/// Each try on the hosted page is a transaction of its own under the same invoice (contract §2, §6); the gateway tells of
-/// the latest. Of a payment that has ended only money is heard.
+/// Each try on the hosted page is a transaction of its own under the same invoice (contract §2, §6). Of a payment that
+/// has ended only money is heard.
 fn may_follow(payment: &Payment, report: &Report) -> bool {
-    let money = matches!(report.event, Event::Settled | Event::Captured);
     payment.method.is_on_a_page()
-        && (payment.state.is_live() || (matches!(payment.state, State::Failed(_)) && money))
+        && (payment.state.is_live() || (matches!(payment.state, State::Failed(_)) && is_money(&report.event)))
+}
+
+fn is_money(event: &Event) -> bool {
+    matches!(event, Event::Settled | Event::Captured)
+}
+
+/// Our clock and the gateway's may differ so much, and an answer may be so old: a page counts as open a little longer
+/// than it is.
+const PAGE_MARGIN: TimeDelta = TimeDelta::minutes(2);
+
+impl Payment {
+    /// Until when a payer may begin a try on the hosted page, as far as anyone knows.
+    #[must_use]
+    pub fn page_end(&self) -> Time {
+        self.deadline() + PAGE_MARGIN
+    }
 }
 
 /// What goes by other rules on the hosted page: a try that failed ends nothing while the payer may try again, and that
 /// the gateway has no transaction only means that the payer has not tried yet (contract §3).
 fn on_a_page(payment: &Payment, report: &Report, now: Time) -> Option<Step> {
-    if !payment.method.is_on_a_page() || !matches!(payment.state, State::Pending | State::Review) {
+    if !payment.method.is_on_a_page() {
         return None;
     }
-    let is_open = report.page == Page::Open && now < payment.deadline();
-    match (&report.event, is_open) {
-        (Event::Absent | Event::Denied | Event::Cancelled | Event::Expired | Event::Errored, true) => {
-            let waits = payment.state == State::Pending;
-            Some(if waits { Step::Stay } else { Step::MoveTo(State::Pending) })
+    let is_open = report.page == Page::Open && now < payment.page_end();
+    match (payment.state, &report.event) {
+        (State::Pending, Event::Absent) if payment.transaction_id.is_none() => Some(match report.page {
+            _ if is_open => Step::Stay,
+            Page::Closed => Step::MoveTo(State::Failed(Failure::Cancelled)),
+            Page::Open => Step::MoveTo(State::Failed(Failure::Expired)),
+        }),
+        (State::Pending, Event::Denied | Event::Cancelled | Event::Expired | Event::Errored) if is_open => {
+            Some(Step::Stay)
         }
-        (Event::Absent, false) => {
-            let why = if report.page == Page::Closed { Failure::Cancelled } else { Failure::Expired };
-            Some(Step::MoveTo(State::Failed(why)))
+        (State::Review, Event::Denied | Event::Cancelled | Event::Expired | Event::Errored) if is_open => {
+            Some(Step::MoveTo(State::Pending))
+        }
+        // One try was voided, and then the payer paid by another: that one is not taken back.
+        (State::Failed(Failure::Reversed), event)
+            if is_money(event) && is_another_transaction(payment, report) =>
+        {
+            Some(Step::MoveAndTell(State::Paid, FindingKind::LateSettlement))
         }
         _ => None,
     }
@@ -150,7 +178,9 @@ fn learn(payment: &Payment, report: &Report) -> Learned {
         expires_at: report
             .expires_at
             .filter(|said| payment.expires_at != Some(*said) && !(page && payment.expires_at.is_some())),
-        settled_at: unknown_yet(payment.paid_at.as_ref(), report.settled_at.as_ref()),
+        // A time of settlement on what holds no money is nothing to learn.
+        settled_at: unknown_yet(payment.paid_at.as_ref(), report.settled_at.as_ref())
+            .filter(|_| is_money(&report.event)),
     }
 }
 

@@ -296,6 +296,37 @@ mod tests {
         assert_eq!(Method::offered().count(), Method::EVERY.len() - 1);
     }
 
+    /// Contract §2 and §4: the least and the most in rupiah, the usual time in minutes, the days of refunds.
+    const CONTRACT: [(Method, i64, i64, u64, u32); 17] = [
+        (Method::Bca, 10_000, 20_000_000_000, 1440, 0),
+        (Method::Bni, 1, MOST, 1440, 0),
+        (Method::Bri, 1, 20_000_000_000, 1440, 0),
+        (Method::Cimb, 1, 250_000_000, 1440, 0),
+        (Method::Permata, 1, 9_999_999_999, 1440, 0),
+        (Method::Mandiri, 1, 50_000_000_000, 1440, 0),
+        (Method::Gopay, 1, 20_000_000, 15, 45),
+        (Method::Qris, 1, 10_000_000, 15, 45),
+        (Method::QrisShopeepay, 1, 10_000_000, 15, 365),
+        (Method::Shopeepay, 1, 20_000_000, 15, 365),
+        (Method::Dana, 1, 20_000_000, 15, 45),
+        (Method::Ovo, 1, 99_999_999, 1, 7),
+        (Method::Alfamart, 1, 5_000_000, 1440, 0),
+        (Method::Indomaret, 10_000, 5_000_000, 1440, 0),
+        (Method::Akulaku, 5_000, MOST, 120, 180),
+        (Method::Kredivo, 1, MOST, 1440, 14),
+        (Method::Card, 10_000, 999_999_999, 15, 180),
+    ];
+
+    #[test]
+    fn amounts_times_and_refunds_are_the_contracts() {
+        assert!(Method::offered().eq(CONTRACT.iter().map(|(method, ..)| *method)));
+        for (method, min, max, minutes, days) in CONTRACT {
+            let Rules { min: least, max: most, valid_for, refunds, .. } = method.profile().rules;
+            assert_eq!((least.get(), most.get()), (min, max), "{method:?}");
+            assert_eq!((valid_for.as_secs() / 60, refunds.days), (minutes, days), "{method:?}");
+        }
+    }
+
     #[test]
     fn the_table_is_the_contracts() {
         let reversible = Method::offered().filter(|method| method.confirmation() == Confirmation::Reversible);

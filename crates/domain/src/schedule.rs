@@ -17,6 +17,8 @@ pub struct PollSchedule {
     pub after_expiry: Vec<Duration>,
     /// After a settlement by a method that may take it back.
     pub after_settlement: Vec<Duration>,
+    /// After a capture, which is settled the next day, or is not.
+    pub after_capture: Vec<Duration>,
     /// After all of those, as often as this while the payment is still live: we never give up.
     pub lingering: Duration,
 }
@@ -29,6 +31,7 @@ impl Default for PollSchedule {
             every: Duration::from_secs(3600),
             after_expiry: minutes(&[1, 15, 24 * 60]),
             after_settlement: minutes(&[6, 15]),
+            after_capture: minutes(&[30 * 60, 54 * 60]),
             lingering: Duration::from_secs(24 * 3600),
         }
     }
@@ -48,9 +51,14 @@ impl PollSchedule {
             }
             // Money that comes late comes for payments that ended at the gateway.
             State::Failed(Failure::Expired | Failure::Cancelled) => self.after_end(payment, now),
+            // On the hosted page another try may have begun before the one that we heard of had failed.
+            State::Failed(Failure::Denied | Failure::Errored) if payment.method.is_on_a_page() => {
+                self.after_end(payment, now)
+            }
             State::Paid => match payment.method.confirmation() {
                 Confirmation::Reversible => first_after(now, payment.paid_at?, &self.after_settlement),
-                Confirmation::Final | Confirmation::Captured => None,
+                Confirmation::Captured => first_after(now, payment.paid_at?, &self.after_capture),
+                Confirmation::Final => None,
             },
             State::PartiallyRefunded { .. } | State::Refunded | State::ChargedBack => None,
             State::Failed(
@@ -73,7 +81,8 @@ impl PollSchedule {
     }
 
     fn after_end(&self, payment: &Payment, now: Time) -> Option<Time> {
-        first_after(now, payment.deadline(), &self.after_expiry)
+        let end = if payment.method.is_on_a_page() { payment.page_end() } else { payment.deadline() };
+        first_after(now, end, &self.after_expiry)
     }
 }
 

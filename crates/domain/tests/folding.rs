@@ -39,6 +39,7 @@ fn payment(method: Method, state: State) -> Payment {
 fn report(event: Event) -> Report {
     Report {
         event,
+        order_id: Some("KSR-1".to_owned()),
         transaction_id: Some(TransactionId::try_from("tx-1").unwrap()),
         amount: Amount::Rupiah(Rupiah::try_from(500_000).unwrap()),
         expires_at: Some(at(24 * 60)),
@@ -91,7 +92,7 @@ fn on_the_page(state: State) -> Payment {
 
 #[test]
 fn a_try_that_failed_ends_nothing_while_the_page_is_open() {
-    for event in [Event::Denied, Event::Cancelled, Event::Expired, Event::Errored, Event::Absent] {
+    for event in [Event::Denied, Event::Cancelled, Event::Expired, Event::Errored] {
         let ruling = fold(&on_the_page(State::Pending), &report(event.clone()), at(14));
         assert_eq!(ruling.step, Step::Stay, "{event:?}");
         let ruling = fold(&on_the_page(State::Review), &report(event.clone()), at(14));
@@ -100,15 +101,29 @@ fn a_try_that_failed_ends_nothing_while_the_page_is_open() {
             Step::MoveTo(State::Failed(why)) => why,
             other => panic!("{event:?}: {other:?}"),
         };
-        assert_eq!(
-            ended(&report(event.clone()), at(15)) == Failure::Expired,
-            matches!(event, Event::Expired | Event::Absent)
-        );
+        // A little longer than it is: clocks differ.
+        let ruling = fold(&on_the_page(State::Pending), &report(event.clone()), at(16));
+        assert_eq!(ruling.step, Step::Stay, "{event:?}");
+        assert_eq!(ended(&report(event.clone()), at(17)) == Failure::Expired, event == Event::Expired);
         let closed = Report { page: Page::Closed, ..report(event.clone()) };
-        assert_eq!(
-            ended(&closed, at(1)) == Failure::Cancelled,
-            matches!(event, Event::Cancelled | Event::Absent)
-        );
+        assert_eq!(ended(&closed, at(1)) == Failure::Cancelled, event == Event::Cancelled);
+    }
+}
+
+#[test]
+fn no_transaction_means_that_nobody_has_tried_and_no_more() {
+    let untried = Payment { transaction_id: None, ..on_the_page(State::Pending) };
+    let absent = Report { transaction_id: None, ..report(Event::Absent) };
+    assert_eq!(fold(&untried, &absent, at(16)).step, Step::Stay);
+    assert_eq!(fold(&untried, &absent, at(17)).step, Step::MoveTo(State::Failed(Failure::Expired)));
+    let closed = Report { page: Page::Closed, ..absent.clone() };
+    assert_eq!(fold(&untried, &closed, at(1)).step, Step::MoveTo(State::Failed(Failure::Cancelled)));
+    // A try that is known does not vanish.
+    for state in [State::Pending, State::Review] {
+        for minute in [1, 99] {
+            let step = fold(&on_the_page(state), &absent, at(minute)).step;
+            assert_eq!(step, Step::Look(FindingKind::StatusConflict), "{state:?}");
+        }
     }
 }
 
@@ -121,6 +136,8 @@ fn the_next_try_takes_the_place_of_the_first_and_is_paid() {
 
     let late = fold(&on_the_page(State::Failed(Failure::Expired)), &report(Event::Captured), at(99));
     assert_eq!(late.step, Step::MoveAndTell(State::Paid, FindingKind::LateSettlement));
+    let again = fold(&on_the_page(State::Failed(Failure::Reversed)), &report(Event::Captured), at(9));
+    assert_eq!(again.step, Step::MoveAndTell(State::Paid, FindingKind::LateSettlement));
     for state in [State::Paid, State::Refunded] {
         let ruling = fold(&on_the_page(state), &report(Event::Captured), at(99));
         assert_eq!(ruling.step, Step::Look(FindingKind::StatusConflict), "a second transaction took money");
@@ -226,6 +243,21 @@ fn a_settlement_that_can_be_taken_back_is_confirmed_twice() {
     let mut bca = payment(Method::Bca, State::Paid);
     bca.paid_at = Some(at(10));
     assert_eq!(checks(&bca, at(10_000)), Vec::<i64>::new());
+}
+
+#[test]
+fn a_capture_is_looked_at_until_it_is_settled() {
+    let mut card = payment(Method::Card, State::Paid);
+    card.paid_at = Some(at(10));
+    assert_eq!(checks(&card, at(10_000)), [10 + 30 * 60, 10 + 54 * 60]);
+}
+
+#[test]
+fn a_page_that_has_ended_is_looked_at_again_whatever_the_last_try_came_to() {
+    for why in [Failure::Denied, Failure::Errored, Failure::Expired, Failure::Cancelled] {
+        let card = Payment { expires_at: Some(at(15)), ..payment(Method::Card, State::Failed(why)) };
+        assert_eq!(checks(&card, at(10_000)), [18, 32, 17 + 24 * 60], "{why:?}");
+    }
 }
 
 #[test]

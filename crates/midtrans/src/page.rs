@@ -17,6 +17,7 @@ pub(crate) fn made(answer: &Answer) -> Result<Report, CallError> {
     };
     Ok(Report {
         event: Event::Accepted,
+        order_id: None,
         transaction_id: None,
         amount: Amount::Unsaid,
         expires_at: None,

@@ -14,6 +14,7 @@ const REFUNDS_MAX: usize = 200;
 pub(crate) fn read(fields: &Fields, method: Option<Method>) -> Option<Report> {
     Some(Report {
         event: event(fields)?,
+        order_id: fields.text("order_id"),
         transaction_id: fields.text("transaction_id").and_then(|id| TransactionId::try_from(id).ok()),
         amount: fields.amount("gross_amount"),
         // One sample of the QRIS answer spells it differently (contract §2).

@@ -12,7 +12,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::{Outcome, Queue, Work};
+use crate::{Outcome, Queue, UnknownWork, Work};
+
+/// How long work waits that this process does not know.
+const UNKNOWN_PAUSE: Duration = Duration::from_secs(60);
 
 /// Limits of the work in one process.
 #[derive(Debug, Clone)]
@@ -86,6 +89,8 @@ impl<P: Performer> Runner<P> {
     async fn attempt(&self, claimed: Claimed) {
         let outcome = match Work::parse(&claimed.kind, &claimed.payload) {
             Ok(work) => self.perform(work, &claimed.lease).await,
+            // A newer Kasir beside this one knows it.
+            Err(error @ UnknownWork::Kind(_)) => Outcome::Later(UNKNOWN_PAUSE, error.to_string()),
             Err(error) => Outcome::GiveUp(error.to_string()),
         };
         tracing::debug!(?outcome, "attempt ended");

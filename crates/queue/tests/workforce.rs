@@ -164,12 +164,26 @@ async fn a_job_that_takes_too_long_is_a_failed_attempt() {
 async fn work_that_cannot_be_read_is_given_up_with_the_reason() {
     let place = Place::open().await;
     let force = place.start();
-    let job = queue::NewJob { kind: "dance", ..Sweep { slot: "x".to_owned() }.new_job(place.clock.now()) };
+    let job = Sweep { slot: "x".to_owned() }.new_job(place.clock.now());
+    let job = queue::NewJob { payload: "{\"dance\":1}".to_owned(), ..job };
     let id = place.queue.enqueue(&[job]).await.unwrap()[0];
     force.drain().await.unwrap();
     let job = place.job(id).await;
     assert_eq!(job.state, "dead");
-    assert!(job.last_error.unwrap().contains("dance"));
+    assert!(job.last_error.unwrap().contains("does not fit"));
+}
+
+#[tokio::test]
+async fn work_of_a_newer_kasir_waits_for_it() {
+    let place = Place::open().await;
+    let force = place.start();
+    let job = queue::NewJob { kind: "dance", ..Sweep { slot: "x".to_owned() }.new_job(place.clock.now()) };
+    let id = place.queue.enqueue(&[job]).await.unwrap()[0];
+    for _ in 0..30 {
+        force.drain().await.unwrap();
+        assert_eq!(place.job(id).await.state, "ready", "however often it comes by");
+        place.clock.advance(Duration::from_secs(61));
+    }
 }
 
 #[tokio::test]

@@ -96,7 +96,8 @@ pub(crate) async fn write_in(tx: &mut Tx, deed: &Deed<'_>, now: Time) -> Result<
     Ok(())
 }
 
-/// Writes down that somebody wants work done on `subject`, and the work, in one transaction.
+/// Writes down that somebody wants work done on `subject`, and the work, in one transaction. `None`: the contrary is
+/// waiting to be done, and nothing was written.
 ///
 /// # Errors
 /// When the database does.
@@ -105,12 +106,19 @@ pub async fn order(
     (action, subject): (&'static str, String),
     job: NewJob,
     by: &By<'_>,
-) -> Result<Vec<JobId>, StoreError> {
+) -> Result<Option<Vec<JobId>>, StoreError> {
+    const CONTRARY: &str = "
+        SELECT count(*) FROM jobs WHERE dedupe_key = $1 AND state IN ('ready', 'running') AND payload <> $2";
     let mut tx = Tx::begin(db).await?;
+    let contrary: i64 = in_tx!(&mut tx, conn => sqlx::query_scalar(CONTRARY)
+        .bind(&job.dedupe_key).bind(&job.payload).fetch_one(conn).await?);
+    if contrary > 0 {
+        return Ok(None);
+    }
     let jobs = ledger::enqueue_all(&mut tx, &[job], by.now).await?;
     write_in(&mut tx, &by.deed(action, subject, (None, None)), by.now).await?;
     tx.commit().await?;
-    Ok(jobs)
+    Ok(Some(jobs))
 }
 
 /// The newest rows, newest first, older than `before_id` where it is given, at most `limit`.

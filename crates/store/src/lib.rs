@@ -30,6 +30,7 @@ pub mod repeats;
 pub mod rooms;
 pub mod sessions;
 pub mod tenants;
+pub mod tries;
 pub mod unwanted;
 
 pub use db::{Db, Options, connect, migrate, pending_migrations, ping};

@@ -56,7 +56,7 @@ pub async fn offer_all(db: &Db) -> Result<(), StoreError> {
     tx.commit().await
 }
 
-/// All methods, in the order in which they are shown.
+/// All methods that this Kasir knows, in the order in which they are shown.
 ///
 /// # Errors
 /// When the database does.
@@ -64,7 +64,9 @@ pub async fn all(db: &Db) -> Result<Vec<Offered>, StoreError> {
     const SQL: &str =
         "SELECT id, code, title, logo, active FROM payment_methods ORDER BY place, id LIMIT 100";
     let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).fetch_all(pool).await?);
-    rows.into_iter().map(Offered::try_from).collect()
+    // A newer Kasir may have offered what this one cannot charge.
+    let known = rows.into_iter().filter(|row| Method::try_from(row.code.as_str()).is_ok());
+    known.map(Offered::try_from).collect()
 }
 
 /// The method of this name, or of this id when `name` is a number.

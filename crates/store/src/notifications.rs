@@ -1,11 +1,11 @@
 //! The inbox: every notification as it came in, before anybody believes it.
 
-use domain::{JobId, NotificationId, PaymentId, Time};
+use domain::{JobId, NotificationId, PaymentId, Time, TransactionId};
 
 use crate::findings::NewFinding;
 use crate::ledger::{Finish, Lease, NewJob};
 use crate::time::{from_millis, millis, opt_from_millis};
-use crate::{Db, StoreError, Tx, Written, findings, in_tx, ledger, read};
+use crate::{Db, StoreError, Tx, Written, findings, in_tx, ledger, read, tries};
 
 /// A notification to be kept.
 #[derive(Debug, Clone)]
@@ -157,6 +157,8 @@ pub struct Conclusion<'a> {
     pub id: NotificationId,
     /// The payment it speaks of.
     pub payment_id: Option<PaymentId>,
+    /// The transaction it speaks of, where that may be another try of the payment.
+    pub attempt: Option<TransactionId>,
     /// What became of it, in a word or two.
     pub outcome: &'a str,
     /// What someone should know of.
@@ -186,6 +188,9 @@ pub async fn conclude(
         .bind(conclusion.payment_id.map(|id| id.0))
         .execute(conn)
         .await.map(drop)?);
+    if let (Some(payment_id), Some(id)) = (conclusion.payment_id, &conclusion.attempt) {
+        tries::note_in(&mut tx, payment_id, id, now).await?;
+    }
     if let Some(finding) = &conclusion.finding {
         findings::open_in(&mut tx, finding, now).await?;
     }

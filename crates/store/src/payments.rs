@@ -9,7 +9,7 @@ use crate::findings::NewFinding;
 use crate::history::{Entry, Source};
 use crate::ledger::{Finish, Lease, NewJob};
 use crate::time::{from_millis, millis, opt_from_millis, opt_millis};
-use crate::{Db, StoreError, Tx, Written, findings, history, in_tx, ledger, read, refunds};
+use crate::{Db, StoreError, Tx, Written, findings, history, in_tx, ledger, read, refunds, tries};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -146,6 +146,18 @@ pub async fn earlier_live(db: &Db, payment: &Payment) -> Result<Option<Payment>,
     row.map(Payment::try_from).transpose()
 }
 
+/// The payments of the bill that are live, wanted or not.
+///
+/// # Errors
+/// When the database does.
+pub async fn all_live_of_bill(db: &Db, bill: BillId) -> Result<Vec<Payment>, StoreError> {
+    const SQL: &str = select!(
+        "WHERE bill_id = $1 AND state IN ('created', 'asked', 'pending', 'review') ORDER BY id LIMIT 100"
+    );
+    let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(bill.0).fetch_all(pool).await?);
+    rows.into_iter().map(Payment::try_from).collect()
+}
+
 /// All payments of the bill, oldest first, at most a hundred.
 ///
 /// # Errors
@@ -227,6 +239,9 @@ pub async fn change(db: &Db, change: &Change<'_>, now: Time) -> Result<(Written,
         }
     }
     refunds::note_in(&mut tx, &after, change.refunds, now).await?;
+    if let Some(id) = change.learned.transaction_id.as_ref().filter(|_| payment.method.is_on_a_page()) {
+        tries::note_in(&mut tx, payment.id, id, now).await?;
+    }
     if let Some(kind) = change.finding {
         // The same difference seen at the next poll is the same finding.
         let cause =

@@ -165,6 +165,65 @@ pub async fn mark_asked(db: &Db, id: RefundId, now: Time) -> Result<bool, StoreE
     Ok(rows == 1)
 }
 
+/// Notes that the gateway has taken a refund on, before it lists it.
+///
+/// # Errors
+/// When the database does.
+pub async fn mark_accepted(db: &Db, id: RefundId, now: Time) -> Result<(), StoreError> {
+    const SQL: &str = "
+        UPDATE refunds SET state = 'accepted', updated_at = $2 WHERE id = $1 AND state IN ('wanted', 'asked')";
+    write!(db, pool => sqlx::query(SQL)
+        .bind(id.0).bind(millis(now)).execute(pool).await.map(drop)?);
+    Ok(())
+}
+
+/// Which refunds are to be looked at again.
+#[derive(Debug, Clone, Copy)]
+pub struct Lingering {
+    /// Those that nobody knows the outcome of, when nothing happened since.
+    pub open_since: Time,
+    /// Those that the bank has not confirmed, when nothing happened since.
+    pub accepted_since: Time,
+    /// And not those that are older.
+    pub made_after: Time,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// Takes refunds of ours that have lingered, and writes down the job that `job` makes for each. They are not taken again
+/// before they have lingered anew.
+///
+/// # Errors
+/// When the database does.
+pub async fn take_lingering(
+    db: &Db,
+    which: &Lingering,
+    job: impl Fn(PaymentId, RefundId) -> NewJob,
+    now: Time,
+) -> Result<Vec<JobId>, StoreError> {
+    const SQL: &str = "
+        UPDATE refunds SET updated_at = $1 WHERE id IN (
+            SELECT id FROM refunds WHERE is_ours AND (
+                (state IN ('wanted', 'asked') AND updated_at <= $2)
+                OR (state = 'accepted' AND updated_at <= $3 AND created_at > $4))
+            ORDER BY updated_at LIMIT $5)
+        RETURNING payment_id, id";
+    let mut tx = Tx::begin(db).await?;
+    let taken: Vec<(i64, i64)> = in_tx!(&mut tx, conn => sqlx::query_as(SQL)
+        .bind(millis(now))
+        .bind(millis(which.open_since))
+        .bind(millis(which.accepted_since))
+        .bind(millis(which.made_after))
+        .bind(which.limit)
+        .fetch_all(conn)
+        .await?);
+    let jobs: Vec<NewJob> =
+        taken.into_iter().map(|(payment, refund)| job(PaymentId(payment), RefundId(refund))).collect();
+    let ids = ledger::enqueue_all(&mut tx, &jobs, now).await?;
+    tx.commit().await?;
+    Ok(ids)
+}
+
 /// How a refund of ours ended, other than by what the gateway lists of it.
 #[derive(Debug, Clone)]
 pub struct Ending<'a> {
@@ -185,7 +244,7 @@ pub struct Ending<'a> {
 pub async fn end(db: &Db, ending: &Ending<'_>, now: Time) -> Result<Written, StoreError> {
     const SQL: &str = "
         UPDATE refunds SET state = $2, answer = $3, confirmed_at = $4, updated_at = $5
-        WHERE id = $1 AND state IN ('wanted', 'asked', 'accepted')";
+        WHERE id = $1 AND state IN ('wanted', 'asked')";
     let state = if ending.given_back { RefundState::Confirmed } else { RefundState::Refused };
     let mut tx = Tx::begin(db).await?;
     in_tx!(&mut tx, conn => sqlx::query(SQL)

@@ -2,6 +2,7 @@
 
 use domain::{BillId, JobId, Payment, PaymentId, Time};
 
+use crate::audit::{self, By};
 use crate::history::{Entry, Source};
 use crate::ledger::NewJob;
 use crate::time::millis;
@@ -16,6 +17,8 @@ pub struct GivenUp<'a> {
     pub source: Source,
     /// What ends it.
     pub job: NewJob,
+    /// On whose word, when it is somebody of the house.
+    pub by: Option<&'a By<'a>>,
 }
 
 /// Marks the payment as unwanted and writes down the job that ends it, in one transaction. `None`: it has moved or was
@@ -28,7 +31,7 @@ pub struct GivenUp<'a> {
 /// # Errors
 /// When the database does.
 pub async fn give_up(db: &Db, given_up: &GivenUp<'_>, now: Time) -> Result<Option<Vec<JobId>>, StoreError> {
-    let GivenUp { payment, source, job } = given_up;
+    let GivenUp { payment, source, job, by } = given_up;
     let mut tx = Tx::begin(db).await?;
     tx.lock_bill(payment.bill_id.0, now).await?;
     let entry = Entry { from: Some(payment.state), event: "given_up", source: *source, detail: "" };
@@ -36,6 +39,10 @@ pub async fn give_up(db: &Db, given_up: &GivenUp<'_>, now: Time) -> Result<Optio
         return Ok(None);
     }
     let jobs = ledger::enqueue_all(&mut tx, std::slice::from_ref(job), now).await?;
+    if let Some(by) = by {
+        let subject = format!("payment:{}", payment.invoice);
+        audit::write_in(&mut tx, &by.deed("payment.cancel", subject, (None, None)), now).await?;
+    }
     tx.commit().await?;
     Ok(Some(jobs))
 }

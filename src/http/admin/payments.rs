@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use domain::{Invoice, Payment, Refund, RefundKey, Role, Rupiah, State as Life, Time, TransactionId};
 use queue::{DecidePayment, Job as _, NewJob, Reason, RefundPayment, SyncPayment, Verdict};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ use crate::http::cancel::give_up;
 use crate::http::openapi::{Routes, Who, told};
 use crate::http::pay::Paying;
 use crate::http::payment::{self, PaymentView};
+use crate::http::repeats::Keyed;
+use crate::http::schemas;
 use crate::http::{Admin, App, Body, Named, Problem};
 
 /// Everything that is known of a payment.
@@ -107,7 +110,7 @@ struct Wish {
 }
 
 pub(super) fn routes() -> Routes {
-    let review = [Problem::NotInReview];
+    let review = [Problem::NotInReview, Problem::Contended];
     Routes::new()
         .routes(told(routes!(show), Who::Admin, &[]))
         .routes(told(routes!(sync), Who::Admin, &[]))
@@ -117,7 +120,11 @@ pub(super) fn routes() -> Routes {
         .routes(told(
             routes!(refund),
             Who::Admin,
-            &[Problem::NotRefundable("between Rp1 and Rp0 can be given back".to_owned())],
+            &[
+                Problem::NotRefundable("between Rp1 and Rp0 can be given back".to_owned()),
+                Problem::IdempotencyKeyInUse,
+                Problem::IdempotencyKeyReused,
+            ],
         ))
 }
 
@@ -161,13 +168,14 @@ async fn sync(
 }
 
 /// Gives up a live payment.
-#[utoipa::path(post, path = "/api/admin/payments/{invoice}/cancel", tag = "admin", operation_id = "cancelPaymentOfHouse", responses((status = 202, description = "It is being cancelled", body = Paying)))]
+#[utoipa::path(post, path = "/api/admin/payments/{invoice}/cancel", tag = "admin", operation_id = "cancelPaymentOfHouse", request_body = Option<Why>, responses((status = 202, description = "It is being cancelled", body = Paying)))]
 async fn cancel(
     State(app): State<Arc<App>>,
     admin: Admin,
     Named(invoice): Named,
+    Perhaps(why): Perhaps<Why>,
 ) -> Result<(StatusCode, Json<Paying>), Problem> {
-    let payment = give_up(&app, &admin.0, &invoice).await?;
+    let payment = give_up(&app, &admin.0, (&invoice, why.reason()?)).await?;
     Ok((StatusCode::ACCEPTED, Json(Paying::from(&payment))))
 }
 
@@ -196,14 +204,26 @@ async fn deny(
 }
 
 /// Gives money back, where the method allows it.
-#[utoipa::path(post, path = "/api/admin/payments/{invoice}/refund", tag = "admin", operation_id = "refundPayment", request_body = Wish, responses((status = 202, description = "The gateway is being asked", body = RefundView)))]
+#[utoipa::path(post, path = "/api/admin/payments/{invoice}/refund", tag = "admin", operation_id = "refundPayment", params(schemas::IdempotencyKey), request_body = Wish, responses((status = 202, description = "The gateway is being asked", body = RefundView)))]
 async fn refund(
     State(app): State<Arc<App>>,
     admin: Admin,
     Named(invoice): Named,
-    Body(wish): Body<Wish>,
-) -> Result<(StatusCode, Json<RefundView>), Problem> {
-    let payment = found(&app, &admin, &invoice).await?;
+    Keyed { body: Body(wish), key }: Keyed<Body<Wish>>,
+) -> Result<Response, Problem> {
+    let user = admin.0.id;
+    let work = {
+        let app = Arc::clone(&app);
+        async move {
+            let refund = give_back(&app, &admin, (&invoice, &wish)).await?;
+            Ok((StatusCode::ACCEPTED, Json(refund)).into_response())
+        }
+    };
+    app.once(user, key, work).await
+}
+
+async fn give_back(app: &App, admin: &Admin, (invoice, wish): (&str, &Wish)) -> Result<RefundView, Problem> {
+    let payment = found(app, admin, invoice).await?;
     let reason = text("reason", &wish.reason, REASON_CHARS_MAX)?;
     let key = RefundKey::from_unique(&app.clock.ulid()).map_err(|error| {
         tracing::error!(%error, "a refund key could not be made");
@@ -216,7 +236,7 @@ async fn refund(
     let job = |refund_id| RefundPayment { payment_id: payment.id, refund_id }.new_job(now);
     let (refund, jobs) = refunds::want(&app.db, &new, job, &by).await?;
     app.queue.wake(jobs);
-    Ok((StatusCode::ACCEPTED, Json(RefundView::from(refund))))
+    Ok(RefundView::from(refund))
 }
 
 async fn found(app: &App, admin: &Admin, invoice: &str) -> Result<Payment, Problem> {
@@ -250,7 +270,8 @@ async fn order(
 ) -> Result<(StatusCode, Json<Paying>), Problem> {
     let by = By { actor: &admin.actor(), reason, now: app.clock.now() };
     let deed = (action, subject(&payment.invoice));
-    app.queue.wake(audit::order(&app.db, deed, job, &by).await?);
+    let jobs = audit::order(&app.db, deed, job, &by).await?.ok_or(Problem::Contended)?;
+    app.queue.wake(jobs);
     Ok((StatusCode::ACCEPTED, Json(Paying::from(payment))))
 }
 

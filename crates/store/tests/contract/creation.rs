@@ -4,7 +4,7 @@ use domain::{BillStatus, Failure, Invoice, Learned, Method, PaymentId, State, Tr
 use store::creation::{self, Creation, NewPayment};
 use store::ledger::NewJob;
 use store::payments::Change;
-use store::{Db, history, jobs, payments};
+use store::{Db, history, jobs, payments, tries};
 
 use crate::support::{House, NOTHING_LEARNED, at, job, moves, number, rupiah};
 
@@ -17,6 +17,7 @@ on_both![
     a_payment_that_has_moved_is_not_superseded,
     a_payment_is_superseded_once,
     a_failed_payment_makes_room_for_another,
+    the_tries_of_a_page_are_remembered,
     payments_are_found_by_row_by_invoice_and_by_bill,
 ];
 
@@ -136,6 +137,20 @@ async fn a_failed_payment_makes_room_for_another(db: Db) {
     assert_eq!(house.bill_status().await, BillStatus::Pending);
 }
 
+async fn the_tries_of_a_page_are_remembered(db: Db) {
+    let house = House::open(&db).await;
+    let card = house.makes(&NewPayment { method: Method::Card, ..house.payment("KSR-1") }).await;
+    let mut card = house.moves(&card, State::Pending).await;
+    let id = |name: &str| TransactionId::try_from(name).unwrap();
+    for name in ["first", "second", "first"] {
+        let learned = Learned { transaction_id: Some(id(name)), ..NOTHING_LEARNED };
+        card = house.changes(&Change { learned: &learned, ..moves(&card, State::Pending) }).await;
+    }
+    assert_eq!(tries::of_payment(&db, card.id).await.unwrap(), [id("first"), id("second")]);
+    assert_eq!(card.transaction_id, Some(id("first")));
+    assert_eq!(tries::of_payment(&db, PaymentId(404)).await.unwrap(), []);
+}
+
 async fn payments_are_found_by_row_by_invoice_and_by_bill(db: Db) {
     let house = House::open(&db).await;
     let first = house.pays("KSR-1").await;
@@ -153,6 +168,9 @@ async fn payments_are_found_by_row_by_invoice_and_by_bill(db: Db) {
     let learned = Learned { transaction_id: Some(transaction.clone()), ..NOTHING_LEARNED };
     let known = house.changes(&Change { learned: &learned, ..moves(&second, State::Pending) }).await;
     assert_eq!(payments::find_by_transaction(&db, &transaction).await.unwrap(), Some(known));
+    let live: Vec<_> =
+        payments::all_live_of_bill(&db, house.bill).await.unwrap().iter().map(|one| one.id).collect();
+    assert_eq!(live, [first.id, second.id]);
     assert_eq!(payments::find_by_invoice(&db, &unknown).await.unwrap(), None);
     let empty = house.bill_of(2).await;
     assert_eq!(payments::of_bill(&db, empty).await.unwrap(), []);

@@ -85,6 +85,7 @@ async fn a_conclusion_commits_with_its_finding_its_job_and_the_end_of_its_job(db
     let conclusion = Conclusion {
         id,
         payment_id: Some(payment.id),
+        attempt: None,
         outcome: "sync",
         finding: Some(unknown_order()),
         job: Some(NewJob { payment_id: Some(payment.id), ..job("sync:1") }),
@@ -108,6 +109,7 @@ async fn a_conclusion_whose_lease_was_lost_writes_nothing(db: Db) {
     let conclusion = Conclusion {
         id,
         payment_id: None,
+        attempt: None,
         outcome: "ignored",
         finding: Some(unknown_order()),
         job: Some(job("sync:1")),

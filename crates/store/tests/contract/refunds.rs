@@ -8,7 +8,7 @@ use store::audit::{self, Actor, By};
 use store::creation::NewPayment;
 use store::ledger::NewJob;
 use store::payments::Change;
-use store::refunds::{Ending, NewRefund};
+use store::refunds::{Ending, Lingering, NewRefund};
 use store::{Db, Refusal, StoreError, Undone, Written, findings, refunds};
 
 use crate::support::{House, RENT, add, at, at_once, claim, job, moves, number, rupiah};
@@ -19,6 +19,7 @@ on_both! {
     what_the_method_does_not_allow_is_not_written,
     the_gateway_is_asked_once_it_was_said_so,
     a_refund_ends_with_its_job_or_not_at_all,
+    a_refund_that_lingers_gets_another_job,
     what_the_gateway_lists_is_booked_once,
     a_refund_made_elsewhere_is_a_finding_and_one_of_ours_is_none,
     money_back_that_no_refund_accounts_for_is_a_finding,
@@ -110,6 +111,37 @@ async fn the_gateway_is_asked_once_it_was_said_so(db: Db) {
     assert_eq!(refunds::find(&db, id).await.unwrap().unwrap().state, RefundState::Asked);
 }
 
+async fn a_refund_that_lingers_gets_another_job(db: Db) {
+    let house = House::open(&db).await;
+    let payment = paid(&house).await;
+    let open = want(&db, &payment, "open", Some(100_000)).await.unwrap();
+    let taken_on = want(&db, &payment, "taken-on", Some(100_000)).await.unwrap();
+    refunds::mark_accepted(&db, taken_on, at(20)).await.unwrap();
+    assert_eq!(refunds::find(&db, taken_on).await.unwrap().unwrap().state, RefundState::Accepted);
+    let refused = want(&db, &payment, "refused", Some(100_000)).await.unwrap();
+    let lease = claim(&db, add(&db, job("end")).await, "token", at(30)).await.unwrap().lease;
+    let ending = Ending { id: refused, given_back: false, answer: "no", completes: &lease };
+    refunds::end(&db, &ending, at(20)).await.unwrap();
+
+    let taken = async |now: i64| {
+        let which = Lingering {
+            open_since: at(now - 600),
+            accepted_since: at(now - 3600),
+            made_after: at(now - 86_400),
+            limit: 9,
+        };
+        let again = |_, id: RefundId| job(&format!("again:{now}:{id}"));
+        refunds::take_lingering(&db, &which, again, at(now)).await.unwrap().len()
+    };
+    assert_eq!(taken(619).await, 0);
+    assert_eq!(taken(620).await, 1, "the open one");
+    assert_eq!(taken(621).await, 0, "it was taken just now");
+    assert_eq!(taken(3700).await, 2);
+    assert_eq!(taken(90_000).await, 1, "what the bank never confirmed is let go");
+    assert_eq!(number(&db, "SELECT count(*) FROM jobs WHERE dedupe_key LIKE 'again:%'").await, 4);
+    assert!(refunds::find(&db, open).await.unwrap().unwrap().state.is_open());
+}
+
 async fn a_refund_ends_with_its_job_or_not_at_all(db: Db) {
     let house = House::open(&db).await;
     let payment = paid(&house).await;
@@ -185,12 +217,16 @@ async fn an_order_is_work_and_audit_together(db: Db) {
     let payment = house.pays("KSR-1").await;
     let by = By { actor: &admin(), reason: Some("the tenant asks"), now: at(20) };
     let deed = ("payment.sync", format!("payment:{}", payment.invoice));
-    let jobs = audit::order(&db, deed, job("sync:1"), &by).await.unwrap();
+    let jobs = audit::order(&db, deed.clone(), job("sync:1"), &by).await.unwrap().unwrap();
     assert_eq!(jobs.len(), 1);
+    let again = audit::order(&db, deed.clone(), job("sync:1"), &by).await.unwrap();
+    assert!(again.is_some(), "the same once more is no contradiction");
+    let contrary = NewJob { payload: "{\"key\":\"no\"}".to_owned(), ..job("sync:1") };
+    assert_eq!(audit::order(&db, deed, contrary, &by).await.unwrap(), None);
     let row = audit::newest(&db, None, 1).await.unwrap().remove(0);
     assert_eq!((row.action.as_str(), row.reason.as_deref()), ("payment.sync", Some("the tenant asks")));
     let broken = NewJob { payment_id: Some(PaymentId(404)), ..job("sync:2") };
     let refused = audit::order(&db, ("payment.sync", "payment:x".to_owned()), broken, &by).await;
     assert!(matches!(refused, Err(StoreError::Database(_))), "{refused:?}");
-    assert_eq!(audit::newest(&db, None, 9).await.unwrap().len(), 1, "no audit of what was not ordered");
+    assert_eq!(audit::newest(&db, None, 9).await.unwrap().len(), 2, "no audit of what was not ordered");
 }

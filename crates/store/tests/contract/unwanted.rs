@@ -1,6 +1,7 @@
 //! Payments that are given up: marked, with the job that ends them, and out of the way of another.
 
 use domain::{BillStatus, Failure, Payment, PaymentId, State};
+use store::audit::{self, Actor, By};
 use store::history::Source;
 use store::ledger::NewJob;
 use store::unwanted::GivenUp;
@@ -13,13 +14,14 @@ on_both![
     a_payment_that_was_given_up_makes_room_for_another,
     a_payment_that_has_moved_is_not_given_up,
     a_payment_is_given_up_once,
+    an_admin_who_gives_a_payment_up_is_in_the_audit,
     a_payment_that_has_ended_is_not_given_up,
     every_change_gives_a_payment_another_version,
 ];
 
 fn by_tenant(payment: &Payment) -> GivenUp<'_> {
     let job = NewJob { payment_id: Some(payment.id), ..job("cancel:1") };
-    GivenUp { payment, source: Source::Tenant, job }
+    GivenUp { payment, source: Source::Tenant, job, by: None }
 }
 
 async fn a_payment_is_given_up_with_the_job_that_ends_it(db: Db) {
@@ -41,6 +43,18 @@ async fn a_payment_is_given_up_with_the_job_that_ends_it(db: Db) {
 
     house.moves(&after, State::Failed(Failure::Cancelled)).await;
     assert_eq!(house.bill_status().await, BillStatus::Unpaid);
+}
+
+async fn an_admin_who_gives_a_payment_up_is_in_the_audit(db: Db) {
+    let house = House::open(&db).await;
+    let first = house.pays("KSR-1").await;
+    let actor = Actor { id: None, name: "ibu.sari@kost.test".to_owned() };
+    let by = By { actor: &actor, reason: Some("the tenant asks"), now: at(20) };
+    let given_up = GivenUp { by: Some(&by), source: Source::Operator, ..by_tenant(&first) };
+    unwanted::give_up(&db, &given_up, at(20)).await.unwrap().unwrap();
+    let row = audit::newest(&db, None, 9).await.unwrap().remove(0);
+    assert_eq!((row.action.as_str(), row.subject.as_str()), ("payment.cancel", "payment:KSR-1"));
+    assert_eq!(row.reason.as_deref(), Some("the tenant asks"));
 }
 
 async fn a_payment_that_was_given_up_makes_room_for_another(db: Db) {
