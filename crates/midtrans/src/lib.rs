@@ -1,7 +1,7 @@
 //! A typed client of the Midtrans Core API: it charges, asks, ends, decides and
 //! refunds, and reads what the gateway sends.
 //!
-//! `contract §2` in a comment names a section of the notes on the gateway that this is written from.
+//! `contract §2` in a comment names a section of `docs/midtrans.md`, which says how the gateway really behaves.
 
 mod answer;
 mod call_error;

@@ -207,6 +207,42 @@ async fn discounts_and_a_custom_expiry_are_taken() {
     assert_eq!(kit.charge(&body).await.1["expiry_time"], "2027-05-29 07:53:20", "cut to 180 days");
 }
 
+/// Minutes until the transaction expires: as usual, and when the merchant wishes for a year.
+#[tokio::test]
+async fn every_method_lives_as_long_as_the_contract_says() {
+    let kit = Kit::open().await;
+    let day = 24 * 60;
+    let items = json!([{ "id": "1", "price": 44_000, "quantity": 1, "name": "room" }]);
+    for (payment_type, part, usual, longest) in [
+        ("bank_transfer", json!({ "bank": "bca" }), day, 180 * day),
+        ("echannel", json!({ "bill_info1": "a", "bill_info2": "b" }), day, 180 * day),
+        ("gopay", json!({}), 15, 7 * day),
+        ("qris", json!({ "acquirer": "gopay" }), 15, 7 * day),
+        ("qris", json!({ "acquirer": "airpay shopee" }), 15, 5 * day),
+        ("shopeepay", json!({}), 15, 5 * day),
+        ("dana", json!({}), 15, day),
+        ("ovo", json!({ "payer_phone_number": "081234567890" }), 1, 1),
+        ("cstore", json!({ "store": "alfamart" }), day, 180 * day),
+        ("akulaku", json!({}), 120, 180 * day),
+        ("kredivo", json!({}), day, 180 * day),
+        // A card has ten minutes at its bank, and reserves for eight days.
+        ("credit_card", json!({ "token_id": "481111-1114-token", "authentication": true }), 10, 10),
+        ("credit_card", json!({ "token_id": "481111-1114-token", "type": "authorize" }), 8 * day, 8 * day),
+    ] {
+        for (wish, minutes) in [(None, usual), (Some(365), longest)] {
+            let mut body = order(&format!("{payment_type}-{}", kit.sim.charge_calls()), payment_type);
+            body[payment_type] = part.clone();
+            body["item_details"] = items.clone();
+            if let Some(days) = wish {
+                body["custom_expiry"] = json!({ "expiry_duration": days, "unit": "day" });
+            }
+            let order_id = kit.charge(&body).await.1["order_id"].as_str().unwrap().to_owned();
+            let made = kit.sim.transactions_of(&order_id).remove(0);
+            assert_eq!((made.expires - made.created).num_minutes(), minutes, "{body}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_wanted_number_is_fitted_and_one_in_use_is_replaced_silently() {
     let kit = Kit::open().await;

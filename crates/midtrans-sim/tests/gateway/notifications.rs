@@ -28,6 +28,39 @@ async fn a_notification_is_signed_by_the_formula() {
     assert_eq!(kit.merchant.agents(), ["Veritrans", "Veritrans"]);
 }
 
+/// Contract §7: the codes of notifications, which are not all those of GET status.
+#[tokio::test]
+async fn a_notification_has_the_code_of_its_status() {
+    let kit = Kit::open().await;
+    let card = |order_id: &str, number: &str| {
+        let mut body = crate::kit::order(order_id, "credit_card");
+        body["credit_card"] = json!({ "token_id": format!("{number}-token") });
+        body
+    };
+    kit.charge(&card("challenged", "451111-1117")).await;
+    kit.charge(&card("denied", "491111-1113")).await;
+    kit.charge(&card("accepted", "481111-1114")).await;
+    for (order_id, act) in [("expired", "expire"), ("cancelled", "cancel")] {
+        kit.charge_bca(order_id).await;
+        kit.act(order_id, act).await;
+    }
+    kit.sim.wait_until_delivered().await.unwrap();
+    let got = kit.merchant.got();
+    for (order_id, status, code) in [
+        ("challenged", "capture", "201"),
+        ("denied", "deny", "202"),
+        ("accepted", "capture", "200"),
+        ("expired", "pending", "201"),
+        ("expired", "expire", "202"),
+        ("cancelled", "cancel", "202"),
+    ] {
+        let told =
+            |body: &&serde_json::Value| body["order_id"] == order_id && body["transaction_status"] == status;
+        let body = got.iter().find(told).unwrap();
+        assert_eq!(body["status_code"], code, "{order_id} {status}");
+    }
+}
+
 #[tokio::test]
 async fn indomaret_has_an_approval_code_and_no_fraud_status() {
     let kit = Kit::open().await;

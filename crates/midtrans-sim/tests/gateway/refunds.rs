@@ -61,6 +61,21 @@ async fn the_same_refund_key_is_the_same_refund() {
 }
 
 #[tokio::test]
+async fn a_refund_key_means_the_same_refund_for_seven_days() {
+    let kit = Kit::open().await;
+    kit.paid(&order("g", "gopay")).await;
+    let body = json!({ "refund_key": "r1", "amount": 4_000 });
+    for (days, code) in [(0, "200"), (7, "200"), (8, "406")] {
+        kit.clock.advance(std::time::Duration::from_secs(days * 24 * 3600 / 2));
+        if days == 8 {
+            kit.clock.advance(std::time::Duration::from_secs(days * 24 * 3600 / 2));
+        }
+        assert_eq!(refund(&kit, "g/refund", &body).await["status_code"], code, "after {days} days");
+    }
+    assert_eq!(kit.status("g").await["refund_amount"], "4000.00");
+}
+
+#[tokio::test]
 async fn a_bank_transfer_cannot_be_refunded_and_a_bank_may_deny() {
     let kit = Kit::open().await;
     kit.paid(&bca("o")).await;

@@ -206,6 +206,28 @@ async fn an_answer_about_another_transaction_is_not_believed() {
     assert_eq!(class(&midtrans.status("KSR-1").await.unwrap_err()), "unknown");
 }
 
+/// The codes of contract §5 that no recorded answer has.
+#[tokio::test]
+async fn every_code_of_the_table_has_its_meaning() {
+    let gateway = Gateway::open().await;
+    let order = charge("KSR-1", Method::Bca, 10_000);
+    for (code, meaning) in [
+        ("300", "misconfigured 300"),
+        ("403", "misconfigured 403"),
+        ("405", "misconfigured 405"),
+        ("408", "refused 408"),
+        ("409", "refused 409"),
+        ("501", "refused 501"),
+        ("502", "unknown"),
+        ("504", "unknown"),
+        ("900", "unknown"),
+    ] {
+        gateway.answers(200, format!(r#"{{"status_code":"{code}","status_message":"x"}}"#));
+        assert_eq!(class(&gateway.client().charge(&order).await.unwrap_err()), meaning, "{code}");
+        assert_eq!(class(&gateway.client().status("KSR-1").await.unwrap_err()), meaning, "{code}");
+    }
+}
+
 #[tokio::test]
 async fn no_error_shows_the_key() {
     let gateway = Gateway::open().await;

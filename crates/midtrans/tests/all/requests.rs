@@ -137,6 +137,11 @@ async fn a_refund_is_named_by_its_key_and_may_be_denied() {
     let recorded: Value = serde_json::from_slice(&fixture("action/refund.request.json")).unwrap();
     assert_eq!(request, recorded);
 
+    let wordy = RefundOrder { reason: "é".repeat(300), ..order(false) };
+    gateway.client().refund("vtcc05", &wordy).await.unwrap();
+    let request: Value = serde_json::from_slice(&gateway.last_seen().body).unwrap();
+    assert_eq!(request["reason"], "é".repeat(255));
+
     gateway.answers(200, fixture("action/refund_direct_rejected.response.json"));
     let denied = gateway.client().refund("MID-1620622357", &order(true)).await;
     assert_eq!(denied, Ok(Refunding::Denied("Refund denied by the bank".to_owned())));
