@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use domain::{Invoice, Payment, Refund, RefundKey, Role, Rupiah, State as Life, Time, TransactionId};
+use domain::{Invoice, Payment, Refund, RefundKey, Rupiah, State as Life, Time, TransactionId};
 use queue::{DecidePayment, Job as _, NewJob, Reason, RefundPayment, SyncPayment, Verdict};
 use serde::{Deserialize, Serialize};
 use store::audit::{self, By};
@@ -19,7 +19,7 @@ use super::{Perhaps, REASON_CHARS_MAX, Why, text};
 use crate::http::cancel::give_up;
 use crate::http::openapi::{Routes, Who, told};
 use crate::http::pay::Paying;
-use crate::http::payment::{self, PaymentView};
+use crate::http::payment::{self, PaymentView, of_caller};
 use crate::http::repeats::Keyed;
 use crate::http::schemas;
 use crate::http::{Admin, App, Body, Named, Problem};
@@ -135,7 +135,7 @@ async fn show(
     admin: Admin,
     Named(invoice): Named,
 ) -> Result<Json<PaymentInFull>, Problem> {
-    let payment = found(&app, &admin, &invoice).await?;
+    let payment = of_caller(&app, &admin.0, &invoice).await?;
     payment::poll_on_read(&app, &payment).await;
     let refunds = refunds::of_payment(&app.db, payment.id).await?;
     let found = findings::of_payment(&app.db, payment.id).await?;
@@ -162,7 +162,7 @@ async fn sync(
     Named(invoice): Named,
     Perhaps(why): Perhaps<Why>,
 ) -> Result<(StatusCode, Json<Paying>), Problem> {
-    let payment = found(&app, &admin, &invoice).await?;
+    let payment = of_caller(&app, &admin.0, &invoice).await?;
     let job = SyncPayment { payment_id: payment.id, reason: Reason::Operator }.new_job(app.clock.now());
     order(&app, &admin, (&payment, "payment.sync"), (job, why.reason()?)).await
 }
@@ -187,7 +187,7 @@ async fn approve(
     Named(invoice): Named,
     Perhaps(why): Perhaps<Why>,
 ) -> Result<(StatusCode, Json<Paying>), Problem> {
-    let payment = found(&app, &admin, &invoice).await?;
+    let payment = of_caller(&app, &admin.0, &invoice).await?;
     decide(&app, &admin, (&payment, Verdict::Accept), why.reason()?).await
 }
 
@@ -199,7 +199,7 @@ async fn deny(
     Named(invoice): Named,
     Perhaps(why): Perhaps<Why>,
 ) -> Result<(StatusCode, Json<Paying>), Problem> {
-    let payment = found(&app, &admin, &invoice).await?;
+    let payment = of_caller(&app, &admin.0, &invoice).await?;
     decide(&app, &admin, (&payment, Verdict::Refuse), why.reason()?).await
 }
 
@@ -223,7 +223,7 @@ async fn refund(
 }
 
 async fn give_back(app: &App, admin: &Admin, (invoice, wish): (&str, &Wish)) -> Result<RefundView, Problem> {
-    let payment = found(app, admin, invoice).await?;
+    let payment = of_caller(app, &admin.0, invoice).await?;
     let reason = text("reason", &wish.reason, REASON_CHARS_MAX)?;
     let key = RefundKey::from_unique(&app.clock.ulid()).map_err(|error| {
         tracing::error!(%error, "a refund key could not be made");
@@ -237,11 +237,6 @@ async fn give_back(app: &App, admin: &Admin, (invoice, wish): (&str, &Wish)) -> 
     let (refund, jobs) = refunds::want(&app.db, &new, job, &by).await?;
     app.queue.wake(jobs);
     Ok(RefundView::from(refund))
-}
-
-async fn found(app: &App, admin: &Admin, invoice: &str) -> Result<Payment, Problem> {
-    debug_assert_eq!(admin.0.role, Role::Admin);
-    payment::of_caller(app, &admin.0, invoice).await
 }
 
 async fn decide(
