@@ -38,6 +38,14 @@ pub(super) struct Key {
     request_hash: String,
 }
 
+impl Key {
+    /// What the key of this person names, for work that must be done once for it, whatever becomes of the answer.
+    pub(super) fn name_for(&self, user: UserId, what: &str) -> String {
+        let digest = Sha256::digest(format!("{user}\n{what}\n{}", self.key));
+        hex::encode(&digest[..16])
+    }
+}
+
 /// A body that nobody reads.
 pub(super) struct Nothing;
 

@@ -22,6 +22,10 @@ stories![
     nobody_pays_again_on_the_page_of_a_card_that_was_voided,
     a_refund_that_was_made_unheard_is_learned_from_the_total_alone,
     a_refund_is_asked_for_once_with_one_idempotency_key,
+    a_refund_whose_answer_was_never_kept_is_not_made_again,
+    a_void_whose_answer_was_lost_is_seen_behind_a_try_that_failed,
+    a_try_that_was_under_way_is_cancelled_with_the_card_that_is_voided,
+    an_admins_look_is_brought_forward_whoever_waits_already,
     a_refund_whose_job_died_is_taken_up_again,
     what_lists_our_key_is_not_asked_for_again,
     a_refund_that_waits_while_the_money_goes_elsewhere_is_refused,
@@ -265,6 +269,85 @@ async fn a_refund_is_asked_for_once_with_one_idempotency_key(kost: Kost) {
     let other = json!({ "amount": 1, "reason": "moved out" });
     let request = kost.request_of(&sari, Method::POST, &path).header("idempotency-key", "r-1");
     assert_eq!(kost.send(request.json(&other)).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    kost.close().await;
+}
+
+/// The refund was committed, and the process died before its answer was kept: the key is free again after a minute.
+async fn a_refund_whose_answer_was_never_kept_is_not_made_again(kost: Kost) {
+    let (_, invoice, sari) = paid(&kost, "gopay").await;
+    let path = format!("/api/admin/payments/{invoice}/refund");
+    let wish = json!({ "amount": 250_000, "reason": "moved out" });
+    for _ in 0..3 {
+        let request = kost.request_of(&sari, Method::POST, &path).header("idempotency-key", "r-1");
+        assert_eq!(kost.send(request.json(&wish)).await.status, StatusCode::ACCEPTED);
+        kost.execute("DELETE FROM idempotency_keys").await;
+        kost.pass(Duration::from_secs(61)).await;
+    }
+    assert_eq!(kost.transaction(&invoice).refunded, 250_000);
+    assert_eq!(refunds(&kost, &sari, &invoice).await.len(), 1);
+    kost.close().await;
+}
+
+/// Two tries: the first is paid, the second fails, and then the first is voided and nobody of us hears of it.
+async fn a_void_whose_answer_was_lost_is_seen_behind_a_try_that_failed(kost: Kost) {
+    let (budi, invoice) = kost.paying("Budi", "card").await;
+    let sari = kost.admin("Sari").await;
+    let mut tries = Vec::new();
+    for card in ["4811111111111114", "4911111111111113"] {
+        tries.push(kost.sim.begin_on_page(invoice.as_str(), card).await.unwrap().transaction_id);
+        kost.run_jobs().await;
+    }
+    for id in &tries {
+        kost.sim.prove(id).await.unwrap();
+        kost.run_jobs().await;
+    }
+    assert_eq!(kost.payment(&invoice).await.state, State::Paid);
+    let held = kost.hold_jobs().await;
+    give_back(&kost, &sari, (&invoice, None)).await;
+    kost.execute("UPDATE refunds SET state = 'asked'").await;
+    kost.sim.faults(|faults| faults.notifications.drop_all = true);
+    kost.sim.cancel(&tries[0]).await.unwrap();
+    drop(held);
+    kost.run_jobs().await;
+    assert_eq!(kost.payment(&invoice).await.state, State::Failed(Failure::Reversed));
+    assert_eq!(refunds(&kost, &sari, &invoice).await[0]["status"], "confirmed");
+    assert_eq!(kost.bill_status(&budi).await, "unpaid");
+    kost.close().await;
+}
+
+async fn a_try_that_was_under_way_is_cancelled_with_the_card_that_is_voided(kost: Kost) {
+    let (_, invoice) = kost.paying("Budi", "card").await;
+    let sari = kost.admin("Sari").await;
+    let first = kost.sim.begin_on_page(invoice.as_str(), "4811111111111114").await.unwrap().transaction_id;
+    kost.run_jobs().await;
+    let second = kost.sim.begin_on_page(invoice.as_str(), "4811111111111114").await.unwrap().transaction_id;
+    kost.run_jobs().await;
+    kost.sim.prove(&first).await.unwrap();
+    kost.run_jobs().await;
+    give_back(&kost, &sari, (&invoice, None)).await;
+    kost.run_jobs().await;
+    assert_eq!(kost.payment(&invoice).await.state, State::Failed(Failure::Reversed));
+    assert!(kost.sim.prove(&second).await.is_err(), "nobody can pay by it any more");
+    kost.close().await;
+}
+
+async fn an_admins_look_is_brought_forward_whoever_waits_already(kost: Kost) {
+    let (_, invoice) = kost.paying("Budi", "bca").await;
+    let sari = kost.admin("Sari").await;
+    kost.sim.faults(|faults| {
+        faults.notifications.drop_all = true;
+        faults.fail_always(Fault::Unavailable);
+    });
+    kost.sim.settle(invoice.as_str()).await.unwrap();
+    for _ in 0..4 {
+        kost.pass(Duration::from_secs(61)).await;
+    }
+    kost.sim.faults(|faults| faults.api = midtrans_sim::ApiFaults::default());
+    let path = format!("/api/admin/payments/{invoice}/sync");
+    let answer = kost.send(kost.request_of(&sari, Method::POST, &path)).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+    kost.run_jobs().await;
+    assert_eq!(kost.payment(&invoice).await.state, State::Paid);
     kost.close().await;
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::{Event, Instruction, Page, Payment, Report, State};
 use midtrans::CallError;
 use queue::{CancelPayment, Lease, Outcome};
+use store::StoreError;
 use store::history::Source;
 
 use crate::Context;
@@ -73,16 +74,8 @@ async fn leave_the_page(cx: &Context, payment: Payment, lease: &Lease) -> Ended 
         Ok(page) => page,
         Err(error) => return Ok(outcome_of(&error)),
     };
-    let tries = match cx.every_try(&payment).await? {
-        Ok(tries) => tries,
-        Err(error) => return Ok(outcome_of(&error)),
-    };
-    for one in tries.iter().filter(|one| waits(&one.event)) {
-        let id = one.transaction_id.as_ref().map_or(payment.invoice.as_str(), |id| id.as_str());
-        match cx.midtrans.cancel(id).await {
-            Ok(_) | Err(CallError::Unchangeable | CallError::NoSuchTransaction) => {}
-            Err(error) => return Ok(outcome_of(&error)),
-        }
+    if let Some(error) = cancel_waiting_tries(cx, &payment).await? {
+        return Ok(outcome_of(&error));
     }
     let may_go_on = page == Page::Open && cx.now() < payment.page_end();
     match cx.stands(&payment).await? {
@@ -96,6 +89,25 @@ async fn leave_the_page(cx: &Context, payment: Payment, lease: &Lease) -> Ended 
         Err(CallError::NoSuchTransaction) => absent(cx, payment, (page, lease)).await,
         Err(error) => Ok(outcome_of(&error)),
     }
+}
+
+/// Cancels every try on the page that has not been decided yet; the error that kept it from doing so.
+pub(crate) async fn cancel_waiting_tries(
+    cx: &Context,
+    payment: &Payment,
+) -> Result<Option<CallError>, StoreError> {
+    let tries = match cx.every_try(payment).await? {
+        Ok(tries) => tries,
+        Err(error) => return Ok(Some(error)),
+    };
+    for one in tries.iter().filter(|one| waits(&one.event)) {
+        let id = one.transaction_id.as_ref().map_or(payment.invoice.as_str(), |id| id.as_str());
+        match cx.midtrans.cancel(id).await {
+            Ok(_) | Err(CallError::Unchangeable | CallError::NoSuchTransaction) => {}
+            Err(error) => return Ok(Some(error)),
+        }
+    }
+    Ok(None)
 }
 
 fn has_failed(event: &Event) -> bool {

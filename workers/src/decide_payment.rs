@@ -46,7 +46,8 @@ async fn tell(
     payment: &Payment,
     (before, verdict): (&Report, Verdict),
 ) -> Result<(), CallError> {
-    let id = name_of(payment);
+    // The try that was seen, and no other.
+    let id = before.transaction_id.as_ref().map_or_else(|| name_of(payment), |id| id.as_str());
     let answer = match (&before.event, verdict, &before.transaction_id) {
         (Event::Challenged, Verdict::Accept, _) => cx.midtrans.approve(id).await,
         (Event::Challenged, Verdict::Refuse, _) => cx.midtrans.deny(id).await,

@@ -44,7 +44,14 @@ impl Context {
             Err(CallError::NoSuchTransaction) => {}
             Err(error) => return Ok(Err(error)),
         }
-        for id in tries::of_payment(&self.db, payment.id).await? {
+        let mut known = tries::of_payment(&self.db, payment.id).await?;
+        if let Some(named) = reports.first().and_then(|latest| latest.transaction_id.clone())
+            && !known.contains(&named)
+        {
+            tries::note(&self.db, payment.id, &named, self.now()).await?;
+        }
+        known.extend(payment.transaction_id.clone());
+        for id in known {
             if reports.iter().any(|report| report.transaction_id.as_ref() == Some(&id)) {
                 continue;
             }
@@ -90,17 +97,16 @@ fn holds_money(event: &Event) -> bool {
 }
 
 /// How much a try says: one that has money outweighs one that may get some, and that one those that have failed. Of two
-/// that have money the one that we know keeps its place; of others the latest counts.
-fn weight(payment: &Payment, report: &Report) -> u8 {
+/// that say as much, the one that we know keeps its place where money was seen on it; else the latest counts.
+fn weight(payment: &Payment, report: &Report) -> (u8, bool) {
     let is_known = report.transaction_id.is_some() && report.transaction_id == payment.transaction_id;
-    match report.event {
-        Event::Settled | Event::Captured | Event::PartiallyRefunded(_) | Event::PartiallyChargedBack => {
-            4 + u8::from(is_known)
-        }
+    let class = match report.event {
+        Event::Settled | Event::Captured | Event::PartiallyRefunded(_) | Event::PartiallyChargedBack => 4,
         Event::Refunded | Event::ChargedBack => 3,
         Event::Challenged | Event::Authorized | Event::Unheard(_) => 2,
         Event::Accepted => 1,
         Event::Denied | Event::Cancelled | Event::Expired | Event::Errored => 0,
         Event::Asked | Event::Withdrawn | Event::Absent | Event::Rejected => 0,
-    }
+    };
+    (class, is_known && (class == 4 || !payment.state.is_live()))
 }

@@ -12,7 +12,7 @@ use store::refunds::{self, Ending};
 
 use crate::Context;
 use crate::books::News;
-use crate::cancel_payment::close_page;
+use crate::cancel_payment::{cancel_waiting_tries, close_page};
 use crate::context::{Ended, Halt};
 use crate::gateway::{name_of, outcome_of};
 
@@ -47,7 +47,7 @@ pub(crate) async fn perform(job: RefundPayment, cx: &Context, lease: &Lease) -> 
 }
 
 async fn settle(cx: &Context, wish: Wish, lease: &Lease) -> Ended {
-    let before = match cx.stands(&wish.payment).await? {
+    let before = match cx.midtrans.status(name_of(&wish.payment)).await {
         Ok(report) => report,
         Err(error) => return Ok(outcome_of(&error)),
     };
@@ -102,7 +102,7 @@ async fn ask(cx: &Context, wish: Wish, lease: &Lease) -> Ended {
 
 /// GET status counts: a refund that it tells of was made, also where the answer was a refusal of the second asking.
 async fn look(cx: &Context, wish: Wish, refused: Option<String>, lease: &Lease) -> Ended {
-    let report = match cx.stands(&wish.payment).await? {
+    let report = match cx.midtrans.status(name_of(&wish.payment)).await {
         Ok(report) => report,
         Err(error) => return Ok(outcome_of(&error)),
     };
@@ -172,6 +172,9 @@ async fn void(cx: &Context, wish: Wish, lease: &Lease) -> Ended {
     match close_page(cx, &wish.payment).await {
         Ok(Page::Closed | Page::Open) => {}
         Err(error) => return Ok(outcome_of(&error)),
+    }
+    if let Some(error) = cancel_waiting_tries(cx, &wish.payment).await? {
+        return Ok(outcome_of(&error));
     }
     match cx.midtrans.cancel(name_of(&wish.payment)).await {
         Ok(report) if report.event == Event::Cancelled => voided(cx, wish, &report, lease).await,

@@ -144,7 +144,8 @@ async fn forget(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
         // The gateway never knows these by our invoice; only its own time-out makes sure.
         AskedBy::Transaction => STILL_ON_ITS_WAY + delta(cx.rules.of(payment.method).valid_for),
     };
-    let wait = sure_after - since(payment.asked_at, cx.now());
+    // Until nobody wanted it any more, it may have been sent again and again.
+    let wait = sure_after - since(payment.asked_at.max(payment.superseded_at), cx.now());
     if let Ok(wait) = wait.to_std()
         && !wait.is_zero()
     {

@@ -69,5 +69,9 @@ fn lingering(now: Time) -> Lingering {
 }
 
 fn refund_again(now: Time) -> impl Fn(PaymentId, RefundId) -> NewJob {
-    move |payment_id, refund_id| RefundPayment { payment_id, refund_id }.new_job(now)
+    // A pause that the refund's job has taken is not cut short.
+    move |payment_id, refund_id| NewJob {
+        is_news: false,
+        ..RefundPayment { payment_id, refund_id }.new_job(now)
+    }
 }

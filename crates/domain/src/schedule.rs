@@ -60,6 +60,11 @@ impl PollSchedule {
                 Confirmation::Captured => first_after(now, payment.paid_at?, &self.after_capture),
                 Confirmation::Final => None,
             },
+            // One try was taken back, and another may still be paid; a card can be voided until it is settled.
+            State::Failed(Failure::Reversed) if payment.method.is_on_a_page() => {
+                let captured = first_after(now, payment.paid_at?, &self.after_capture);
+                self.after_end(payment, now).into_iter().chain(captured).min()
+            }
             State::PartiallyRefunded { .. } | State::Refunded | State::ChargedBack => None,
             State::Failed(
                 Failure::Withdrawn

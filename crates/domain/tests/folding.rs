@@ -253,6 +253,18 @@ fn a_capture_is_looked_at_until_it_is_settled() {
 }
 
 #[test]
+fn a_card_that_was_taken_back_is_looked_at_for_another_try() {
+    let mut card = payment(Method::Card, State::Failed(Failure::Reversed));
+    card.expires_at = Some(at(15));
+    card.paid_at = Some(at(10));
+    assert_eq!(checks(&card, at(10_000)), [18, 32, 17 + 24 * 60, 10 + 30 * 60, 10 + 54 * 60]);
+    assert_eq!(
+        checks(&payment(Method::Permata, State::Failed(Failure::Reversed)), at(10_000)),
+        Vec::<i64>::new()
+    );
+}
+
+#[test]
 fn a_page_that_has_ended_is_looked_at_again_whatever_the_last_try_came_to() {
     for why in [Failure::Denied, Failure::Errored, Failure::Expired, Failure::Cancelled] {
         let card = Payment { expires_at: Some(at(15)), ..payment(Method::Card, State::Failed(why)) };

@@ -96,8 +96,7 @@ pub(crate) async fn write_in(tx: &mut Tx, deed: &Deed<'_>, now: Time) -> Result<
     Ok(())
 }
 
-/// Writes down that somebody wants work done on `subject`, and the work, in one transaction. `None`: the contrary is
-/// waiting to be done, and nothing was written.
+/// Writes down that somebody wants work done on `subject`, and the work, in one transaction.
 ///
 /// # Errors
 /// When the database does.
@@ -106,16 +105,34 @@ pub async fn order(
     (action, subject): (&'static str, String),
     job: NewJob,
     by: &By<'_>,
+) -> Result<Vec<JobId>, StoreError> {
+    let mut tx = Tx::begin(db).await?;
+    let jobs = ledger::enqueue_all(&mut tx, &[job], by.now).await?;
+    write_in(&mut tx, &by.deed(action, subject, (None, None)), by.now).await?;
+    tx.commit().await?;
+    Ok(jobs)
+}
+
+/// The same for work whose contrary may be waiting to be done; then nothing is written, and it is `None`.
+///
+/// # Errors
+/// When the database does.
+pub async fn decide(
+    db: &Db,
+    (action, subject): (&'static str, String),
+    job: NewJob,
+    by: &By<'_>,
 ) -> Result<Option<Vec<JobId>>, StoreError> {
     const CONTRARY: &str = "
         SELECT count(*) FROM jobs WHERE dedupe_key = $1 AND state IN ('ready', 'running') AND payload <> $2";
     let mut tx = Tx::begin(db).await?;
+    let jobs = ledger::enqueue_all(&mut tx, std::slice::from_ref(&job), by.now).await?;
+    // Looked at afterwards: whoever was first has its row by now.
     let contrary: i64 = in_tx!(&mut tx, conn => sqlx::query_scalar(CONTRARY)
         .bind(&job.dedupe_key).bind(&job.payload).fetch_one(conn).await?);
     if contrary > 0 {
         return Ok(None);
     }
-    let jobs = ledger::enqueue_all(&mut tx, &[job], by.now).await?;
     write_in(&mut tx, &by.deed(action, subject, (None, None)), by.now).await?;
     tx.commit().await?;
     Ok(Some(jobs))

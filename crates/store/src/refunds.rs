@@ -107,6 +107,10 @@ pub async fn want(
     let mut tx = Tx::begin(db).await?;
     tx.lock_bill(new.payment.bill_id.0, by.now).await?;
     let payment = payments::find_in(&mut tx, new.payment.id).await?.ok_or(Refusal::NotThere)?;
+    if let Some(known) = find_by_key_in(&mut tx, payment.id, &new.key).await? {
+        // Asked again with the same key: the first time counts.
+        return Ok((known, Vec::new()));
+    }
     let given: i64 =
         in_tx!(&mut tx, conn => sqlx::query_scalar(GIVEN).bind(payment.id.0).fetch_one(conn).await?);
     let booked = match payment.state {
@@ -123,6 +127,17 @@ pub async fn want(
         .await?;
     tx.commit().await?;
     Ok((refund, jobs))
+}
+
+async fn find_by_key_in(
+    tx: &mut Tx,
+    payment: PaymentId,
+    key: &RefundKey,
+) -> Result<Option<Refund>, StoreError> {
+    const SQL: &str = select!("WHERE payment_id = $1 AND refund_key = $2");
+    let row: Option<Row> = in_tx!(tx, conn => sqlx::query_as(SQL)
+        .bind(payment.0).bind(key.as_str()).fetch_optional(conn).await?);
+    row.map(Refund::try_from).transpose()
 }
 
 /// A sum of money out of a column that holds whole rupiah.

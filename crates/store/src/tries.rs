@@ -22,6 +22,16 @@ pub(crate) async fn note_in(
     Ok(())
 }
 
+/// The same by itself, for a name that comes with no change of the payment.
+///
+/// # Errors
+/// When the database does.
+pub async fn note(db: &Db, payment: PaymentId, id: &TransactionId, now: Time) -> Result<(), StoreError> {
+    let mut tx = Tx::begin(db).await?;
+    note_in(&mut tx, payment, id, now).await?;
+    tx.commit().await
+}
+
 /// The transactions of a payment that were ever named, newest first, at most twenty.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use domain::{Invoice, Payment, Refund, RefundKey, Rupiah, State as Life, Time, TransactionId};
-use queue::{DecidePayment, Job as _, NewJob, Reason, RefundPayment, SyncPayment, Verdict};
+use queue::{DecidePayment, Job as _, Reason, RefundPayment, SyncPayment, Verdict};
 use serde::{Deserialize, Serialize};
 use store::audit::{self, By};
 use store::refunds::{self, NewRefund};
@@ -164,7 +164,9 @@ async fn sync(
 ) -> Result<(StatusCode, Json<Paying>), Problem> {
     let payment = of_caller(&app, &admin.0, &invoice).await?;
     let job = SyncPayment { payment_id: payment.id, reason: Reason::Operator }.new_job(app.clock.now());
-    order(&app, &admin, (&payment, "payment.sync"), (job, why.reason()?)).await
+    let by = By { actor: &admin.actor(), reason: why.reason()?, now: app.clock.now() };
+    app.queue.wake(audit::order(&app.db, ("payment.sync", subject(&payment.invoice)), job, &by).await?);
+    Ok((StatusCode::ACCEPTED, Json(Paying::from(&payment))))
 }
 
 /// Gives up a live payment.
@@ -212,20 +214,26 @@ async fn refund(
     Keyed { body: Body(wish), key }: Keyed<Body<Wish>>,
 ) -> Result<Response, Problem> {
     let user = admin.0.id;
+    // The same request is the same refund, also when its first answer was never kept.
+    let unique = key.as_ref().map_or_else(|| app.clock.ulid(), |key| key.name_for(user, &invoice));
     let work = {
         let app = Arc::clone(&app);
         async move {
-            let refund = give_back(&app, &admin, (&invoice, &wish)).await?;
+            let refund = give_back(&app, &admin, (&invoice, &unique, &wish)).await?;
             Ok((StatusCode::ACCEPTED, Json(refund)).into_response())
         }
     };
     app.once(user, key, work).await
 }
 
-async fn give_back(app: &App, admin: &Admin, (invoice, wish): (&str, &Wish)) -> Result<RefundView, Problem> {
+async fn give_back(
+    app: &App,
+    admin: &Admin,
+    (invoice, unique, wish): (&str, &str, &Wish),
+) -> Result<RefundView, Problem> {
     let payment = of_caller(app, &admin.0, invoice).await?;
     let reason = text("reason", &wish.reason, REASON_CHARS_MAX)?;
-    let key = RefundKey::from_unique(&app.clock.ulid()).map_err(|error| {
+    let key = RefundKey::from_unique(unique).map_err(|error| {
         tracing::error!(%error, "a refund key could not be made");
         Problem::Internal
     })?;
@@ -253,19 +261,9 @@ async fn decide(
         Verdict::Refuse => "payment.deny",
     };
     let job = DecidePayment { payment_id: payment.id, verdict }.new_job(app.clock.now());
-    order(app, admin, (payment, action), (job, reason)).await
-}
-
-/// Writes down the work and who wants it.
-async fn order(
-    app: &App,
-    admin: &Admin,
-    (payment, action): (&Payment, &'static str),
-    (job, reason): (NewJob, Option<&str>),
-) -> Result<(StatusCode, Json<Paying>), Problem> {
     let by = By { actor: &admin.actor(), reason, now: app.clock.now() };
     let deed = (action, subject(&payment.invoice));
-    let jobs = audit::order(&app.db, deed, job, &by).await?.ok_or(Problem::Contended)?;
+    let jobs = audit::decide(&app.db, deed, job, &by).await?.ok_or(Problem::Contended)?;
     app.queue.wake(jobs);
     Ok((StatusCode::ACCEPTED, Json(Paying::from(payment))))
 }

@@ -149,6 +149,10 @@ async fn the_tries_of_a_page_are_remembered(db: Db) {
     assert_eq!(tries::of_payment(&db, card.id).await.unwrap(), [id("first"), id("second")]);
     assert_eq!(card.transaction_id, Some(id("first")));
     assert_eq!(tries::of_payment(&db, PaymentId(404)).await.unwrap(), []);
+    for _ in 0..2 {
+        tries::note(&db, card.id, &id("third"), at(99)).await.unwrap();
+    }
+    assert_eq!(tries::of_payment(&db, card.id).await.unwrap(), [id("third"), id("first"), id("second")]);
 }
 
 async fn payments_are_found_by_row_by_invoice_and_by_bill(db: Db) {

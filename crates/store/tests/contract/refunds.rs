@@ -73,6 +73,10 @@ async fn a_refund_is_written_down_with_its_job_and_its_audit(db: Db) {
     let row = audit::newest(&db, None, 1).await.unwrap().remove(0);
     assert_eq!((row.action.as_str(), row.subject.as_str()), ("payment.refund", "payment:KSR-1"));
     assert_eq!(refunds::find(&db, RefundId(404)).await.unwrap(), None);
+    // The same key again is the same refund.
+    assert_eq!(want(&db, &payment, "r-1", Some(400_000)).await.unwrap(), id);
+    assert_eq!(number(&db, "SELECT count(*) FROM refunds").await, 1);
+    assert_eq!(number(&db, "SELECT count(*) FROM audit").await, 1);
 }
 
 async fn refunds_wanted_at_once_never_exceed_what_was_paid(db: Db) {
@@ -217,12 +221,12 @@ async fn an_order_is_work_and_audit_together(db: Db) {
     let payment = house.pays("KSR-1").await;
     let by = By { actor: &admin(), reason: Some("the tenant asks"), now: at(20) };
     let deed = ("payment.sync", format!("payment:{}", payment.invoice));
-    let jobs = audit::order(&db, deed.clone(), job("sync:1"), &by).await.unwrap().unwrap();
+    let jobs = audit::order(&db, deed.clone(), job("sync:1"), &by).await.unwrap();
     assert_eq!(jobs.len(), 1);
-    let again = audit::order(&db, deed.clone(), job("sync:1"), &by).await.unwrap();
+    let again = audit::decide(&db, deed.clone(), job("sync:1"), &by).await.unwrap();
     assert!(again.is_some(), "the same once more is no contradiction");
     let contrary = NewJob { payload: "{\"key\":\"no\"}".to_owned(), ..job("sync:1") };
-    assert_eq!(audit::order(&db, deed, contrary, &by).await.unwrap(), None);
+    assert_eq!(audit::decide(&db, deed, contrary, &by).await.unwrap(), None);
     let row = audit::newest(&db, None, 1).await.unwrap().remove(0);
     assert_eq!((row.action.as_str(), row.reason.as_deref()), ("payment.sync", Some("the tenant asks")));
     let broken = NewJob { payment_id: Some(PaymentId(404)), ..job("sync:2") };
