@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{Event, FindingKind, Page, Payment, Refund, RefundState, Report, ReportedRefund, Rupiah};
+use domain::{Event, FindingKind, Payment, Refund, RefundState, Report, ReportedRefund, Rupiah};
 use midtrans::{CallError, RefundOrder, Refunding};
 use queue::{Lease, Outcome, RefundPayment};
 use store::Written;
@@ -169,9 +169,8 @@ async fn tells(cx: &Context, wish: &Wish, report: &Report) -> Result<Option<Repo
 /// What is captured and not settled is cancelled instead of refunded (contract §4), and only as a whole. Nobody shall pay
 /// again on its page meanwhile.
 async fn void(cx: &Context, wish: Wish, lease: &Lease) -> Ended {
-    match close_page(cx, &wish.payment).await {
-        Ok(Page::Closed | Page::Open) => {}
-        Err(error) => return Ok(outcome_of(&error)),
+    if let Err(error) = close_page(cx, &wish.payment).await {
+        return Ok(outcome_of(&error));
     }
     if let Some(error) = cancel_waiting_tries(cx, &wish.payment).await? {
         return Ok(outcome_of(&error));
