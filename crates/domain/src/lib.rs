@@ -5,6 +5,7 @@ mod finding;
 mod fold;
 mod ids;
 mod instruction;
+mod journal;
 mod method;
 mod money;
 mod payment;
@@ -25,6 +26,7 @@ pub use ids::{
     TransactionId, UserId,
 };
 pub use instruction::Instruction;
+pub use journal::{Account, PostingKind, Standing, Transfer};
 pub use method::{AskedBy, ChargeAs, Confirmation, Method, Profile};
 pub use money::Rupiah;
 pub use payment::{Payment, PublicStatus};

@@ -1,10 +1,11 @@
 //! Cash: money that the house takes by hand, and that the gateway never hears of.
 
-use domain::{BillId, BillStatus, Invoice, JobId, Method, PaymentId, State};
+use domain::{Account, BillId, BillStatus, Invoice, JobId, Method, PaymentId, PostingKind, State, Transfer};
 use serde_json::json;
 
 use crate::audit::{self, By};
 use crate::history::Source;
+use crate::journal::{self, NewPosting};
 use crate::ledger::NewJob;
 use crate::time::millis;
 use crate::{Db, Refusal, StoreError, Tx, Undone, bills, in_tx, unwanted};
@@ -18,7 +19,7 @@ pub struct Cash {
     pub invoice: Invoice,
 }
 
-/// Writes down that a bill was paid in cash: the payment, its history, the bill, the audit. What else was under way to
+/// Writes down that a bill was paid in cash: the payment, its history, the journal, the bill, the audit. What else was under way to
 /// pay the bill is to end by the jobs that `job` makes; the ids are those of the jobs that are new.
 ///
 /// # Errors
@@ -64,7 +65,7 @@ async fn insert(tx: &mut Tx, cash: &Cash, bill: &bills::Bill, by: &By<'_>) -> Re
         .bind(millis(by.now))
         .fetch_one(conn)
         .await?);
-    in_tx!(tx, conn => sqlx::query(HISTORY)
+    in_tx!(&mut *tx, conn => sqlx::query(HISTORY)
         .bind(id)
         .bind(State::Paid.as_str())
         .bind(Source::Operator.as_str())
@@ -73,5 +74,14 @@ async fn insert(tx: &mut Tx, cash: &Cash, bill: &bills::Bill, by: &By<'_>) -> Re
         .execute(conn)
         .await
         .map(drop)?);
+    let transfer = Transfer {
+        kind: PostingKind::Paid,
+        debit: Account::Cash,
+        credit: Account::Tenants,
+        amount: bill.amount,
+    };
+    let cause = format!("{}:1:cash", cash.invoice);
+    let new = NewPosting { transfer, payment: Some(PaymentId(id)), cause: &cause };
+    journal::post_in(tx, &new, by.now).await?;
     Ok(id)
 }

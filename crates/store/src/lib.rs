@@ -19,6 +19,7 @@ pub mod creation;
 pub mod findings;
 pub mod history;
 pub mod jobs;
+pub mod journal;
 pub mod ledger;
 pub mod methods;
 pub mod notifications;

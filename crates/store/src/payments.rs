@@ -9,7 +9,7 @@ use crate::findings::NewFinding;
 use crate::history::{Entry, Source};
 use crate::ledger::{Finish, Lease, NewJob};
 use crate::time::{from_millis, millis, opt_from_millis, opt_millis};
-use crate::{Db, StoreError, Tx, Written, findings, history, in_tx, ledger, read, refunds, tries};
+use crate::{Db, StoreError, Tx, Written, findings, history, in_tx, journal, ledger, read, refunds, tries};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -209,7 +209,7 @@ pub struct Change<'a> {
     pub completes: Option<&'a Lease>,
 }
 
-/// Commits the change: payment, history, bill, finding, jobs, and the end of the job that wanted it.
+/// Commits the change: payment, history, journal, bill, finding, jobs, and the end of the job that wanted it.
 ///
 /// The ids are those of the jobs that were enqueued.
 ///
@@ -233,6 +233,7 @@ pub async fn change(db: &Db, change: &Change<'_>, now: Time) -> Result<(Written,
         let detail = change.detail;
         let entry = Entry { from: Some(payment.state), event: change.event, source: change.source, detail };
         history::append(&mut tx, &after, &entry, now).await?;
+        journal::post_move_in(&mut tx, payment.state, &after, now).await?;
         settle_bill(&mut tx, payment.bill_id, now).await?;
         if change.to.holds_money() && !payment.state.holds_money() {
             report_double_payment(&mut tx, payment, now).await?;

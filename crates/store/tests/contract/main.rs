@@ -34,6 +34,7 @@ mod creation;
 mod endings;
 mod failures;
 mod house;
+mod journal;
 mod ledger;
 mod money;
 mod notifications;
