@@ -1,6 +1,7 @@
 //! The configuration: the environment wins over `kasir.toml`, the file over the defaults. All mistakes are told at once.
 
 mod file;
+mod methods;
 
 use std::fmt;
 use std::net::SocketAddr;

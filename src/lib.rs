@@ -1,8 +1,10 @@
 //! Kasir, the cashier of a boarding house: the HTTP service, and the roles that a process can play.
 
 pub mod config;
+pub mod csv;
 pub mod demo;
 pub mod http;
+pub mod reconciling;
 pub mod roles;
 pub mod shutdown;
 pub mod telemetry;

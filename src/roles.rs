@@ -239,5 +239,9 @@ pub fn context(parts: &Parts) -> anyhow::Result<workers::Context> {
         authorize_only: calls.authorize_cards,
         item: calls.item.clone(),
         terms: parts.config.file.terms(),
+        polls_at_once: 200,
+        reconcile_back: parts.config.file.reconcile_back(),
+        notification_grace: Duration::from_secs(parts.config.file.reconcile.notification_grace_min * 60),
+        retention: parts.config.file.retention(),
     })
 }

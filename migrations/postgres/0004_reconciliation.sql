@@ -88,9 +88,11 @@ CREATE TABLE watermarks (
 INSERT INTO watermarks (name, value)
 SELECT 'missed_notifications', COALESCE(max(id), 0) FROM payment_history;
 
-ALTER TABLE notifications ADD COLUMN transaction_status TEXT;
+-- What a notification claims has happened, in the words of payment_history.event.
+ALTER TABLE notifications ADD COLUMN event TEXT;
 CREATE INDEX notifications_of_payment ON notifications (payment_id) WHERE payment_id IS NOT NULL;
 CREATE INDEX notifications_age ON notifications (received_at);
 
 CREATE INDEX findings_open ON findings (kind, id) WHERE resolved_at IS NULL;
 CREATE INDEX jobs_ended ON jobs (finished_at) WHERE state IN ('done', 'cancelled');
+CREATE INDEX jobs_of_notification ON jobs (notification_id) WHERE notification_id IS NOT NULL;

@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::{Method, PollSchedule, Refunds, RuleBook, Rules, Rupiah, Share, Terms};
+use domain::{Method, PollSchedule, RuleBook, Rupiah, Terms};
 use queue::Limits as JobLimits;
 use serde::Deserialize;
+use store::pruning::Retention;
+
+use super::methods::{self, MethodSettings};
 
 const YEAR_MIN: u64 = 366 * 24 * 60;
-/// The gateway trims anything longer (contract §2).
-const VALID_FOR_MIN_MAX: u64 = 180 * 24 * 60;
-/// No gateway gives back later.
-const REFUND_DAYS_MAX: u32 = 3_660;
-/// A hosted page is open for so long at least, and at most.
-const PAGE_MIN: Duration = Duration::from_secs(5 * 60);
-const PAGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// A hundred years.
+const DAYS_MAX: u64 = 36_525;
 
 /// What `kasir.toml` may say. A name that is not known is a mistake.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -26,68 +24,16 @@ pub struct File {
     pub schedule: Schedule,
     /// Calls to the gateway.
     pub gateway: Calls,
+    /// How our books are compared with the gateway's.
+    pub reconcile: Reconcile,
+    /// How long what can be forgotten is kept.
+    pub retention: Keep,
     /// How people log in.
     pub login: Login,
     /// The house and its rent.
     pub house: House,
     /// What the house sets for a method, by its name.
     pub methods: BTreeMap<String, MethodSettings>,
-}
-
-/// What the house sets for a method. What is left out is as the gateway usually has it.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MethodSettings {
-    /// The least that is taken, in rupiah.
-    pub min: Option<Rupiah>,
-    /// The most that is taken, in rupiah.
-    pub max: Option<Rupiah>,
-    /// How long the payer has, in minutes.
-    pub valid_for_min: Option<u64>,
-    /// What the gateway gives back: `none`, `whole` or `parts`.
-    pub refund: Option<RefundShare>,
-    /// For so many days after the payment.
-    pub refund_days: Option<u32>,
-    /// Whether the bank is asked at once.
-    pub refund_direct: Option<bool>,
-    /// Whether the gateway heeds an Idempotency-Key for it.
-    pub idempotency_key: Option<bool>,
-}
-
-/// How much of a payment the gateway gives back.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefundShare {
-    /// Nothing.
-    None,
-    /// All of it and nothing less.
-    Whole,
-    /// Any part.
-    Parts,
-}
-
-impl MethodSettings {
-    fn over(&self, usual: Rules) -> Rules {
-        let refunds = usual.refunds;
-        Rules {
-            min: self.min.unwrap_or(usual.min),
-            max: self.max.unwrap_or(usual.max),
-            valid_for: self
-                .valid_for_min
-                .map_or(usual.valid_for, |min| Duration::from_secs(min.saturating_mul(60))),
-            refunds: Refunds {
-                share: match self.refund {
-                    Some(RefundShare::None) => Share::None,
-                    Some(RefundShare::Whole) => Share::Whole,
-                    Some(RefundShare::Parts) => Share::Parts,
-                    None => refunds.share,
-                },
-                days: self.refund_days.unwrap_or(refunds.days),
-                direct: self.refund_direct.unwrap_or(refunds.direct),
-            },
-            idempotency_key: self.idempotency_key.unwrap_or(usual.idempotency_key),
-        }
-    }
 }
 
 /// The house and its rent.
@@ -170,6 +116,40 @@ pub struct Calls {
     pub authorize_cards: bool,
 }
 
+/// How our books are compared with the gateway's.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reconcile {
+    /// Each night the gateway is asked about every payment that changed within so many days.
+    pub days: u64,
+    /// A change that no notification has told of within so many minutes is a finding.
+    pub notification_grace_min: u64,
+}
+
+/// How long what can be forgotten is kept, in days. What is about money is kept for ever.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keep {
+    /// Jobs that are done, with their attempts.
+    pub jobs_days: u64,
+    /// Notifications that were dealt with.
+    pub notifications_days: u64,
+    /// What reconciliations came to, payment by payment.
+    pub items_days: u64,
+}
+
+impl Default for Reconcile {
+    fn default() -> Self {
+        Self { days: 30, notification_grace_min: 15 }
+    }
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { jobs_days: 30, notifications_days: 400, items_days: 90 }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -241,6 +221,10 @@ impl File {
             ("limits.hashings_at_once", limits.hashings_at_once > 0),
             ("schedule.every_min", self.schedule.every_min > 0),
             ("gateway.timeout_s", self.gateway.timeout_s > 0),
+            ("reconcile.days", self.reconcile.days > 0),
+            ("retention.jobs_days", self.retention.jobs_days > 0),
+            ("retention.notifications_days", self.retention.notifications_days > 0),
+            ("retention.items_days", self.retention.items_days > 0),
         ];
         mistakes.extend(positive.iter().filter(|(_, good)| !good).map(|(name, _)| format!("{name} is 0")));
         for (name, list) in [
@@ -262,32 +246,22 @@ impl File {
         if !(1..=31).contains(&self.house.due_day) {
             mistakes.push("house.due_day is not a day from 1 to 31".to_owned());
         }
-        self.check_methods(mistakes);
+        for (name, days) in [
+            ("reconcile.days", self.reconcile.days),
+            ("retention.jobs_days", self.retention.jobs_days),
+            ("retention.notifications_days", self.retention.notifications_days),
+            ("retention.items_days", self.retention.items_days),
+        ] {
+            if days > DAYS_MAX {
+                mistakes.push(format!("{name} is more than {DAYS_MAX}"));
+            }
+        }
+        if self.reconcile.notification_grace_min > YEAR_MIN {
+            mistakes.push("reconcile.notification_grace_min is more than a year".to_owned());
+        }
+        methods::check(&self.methods, mistakes);
         if limits.job_timeout_s <= self.gateway.timeout_s {
             mistakes.push("limits.job_timeout_s is not longer than gateway.timeout_s".to_owned());
-        }
-    }
-
-    fn check_methods(&self, mistakes: &mut Vec<String>) {
-        for (code, settings) in &self.methods {
-            let Some(method) = Method::offered().find(|method| method.code() == code) else {
-                mistakes.push(format!("methods.{code} is no method; GET /api/payment-methods lists them"));
-                continue;
-            };
-            let rules = settings.over(method.profile().rules);
-            if rules.min > rules.max {
-                mistakes.push(format!("methods.{code}: min is more than max"));
-            }
-            let minutes = settings.valid_for_min.unwrap_or(1);
-            if !(1..=VALID_FOR_MIN_MAX).contains(&minutes) {
-                mistakes.push(format!("methods.{code}.valid_for_min is not between 1 minute and 180 days"));
-            }
-            if method.is_on_a_page() && !(PAGE_MIN..=PAGE_MAX).contains(&rules.valid_for) {
-                mistakes.push(format!("methods.{code}.valid_for_min is not between 5 minutes and 7 days"));
-            }
-            if rules.refunds.share != Share::None && !(1..=REFUND_DAYS_MAX).contains(&rules.refunds.days) {
-                mistakes.push(format!("methods.{code}.refund_days is not between 1 and {REFUND_DAYS_MAX}"));
-            }
         }
     }
 
@@ -324,6 +298,23 @@ impl File {
         Terms { due_day: self.house.due_day, pro_rata: self.house.pro_rata }
     }
 
+    /// How long what can be forgotten is kept.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        let keep = &self.retention;
+        Retention {
+            jobs: days(keep.jobs_days),
+            notifications: days(keep.notifications_days),
+            items: days(keep.items_days),
+        }
+    }
+
+    /// How far back the comparison of the night goes.
+    #[must_use]
+    pub fn reconcile_back(&self) -> Duration {
+        days(self.reconcile.days)
+    }
+
     /// The limits of the work in this process.
     #[must_use]
     pub fn job_limits(&self) -> JobLimits {
@@ -334,4 +325,8 @@ impl File {
             ..JobLimits::default()
         }
     }
+}
+
+fn days(count: u64) -> Duration {
+    Duration::from_secs(count.saturating_mul(24 * 3600))
 }

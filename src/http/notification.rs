@@ -96,7 +96,8 @@ async fn keep(app: &App, body: Result<Bytes, BytesRejection>) -> Result<(StatusC
         return Err(Problem::WrongSignature);
     }
     let body_hash = name_of_body(&body);
-    let new = NewNotification { body_hash, body: text, kind, order_id, transaction_id, verified };
+    let event = notification.event.as_ref().map(domain::Event::as_str);
+    let new = NewNotification { body_hash, body: text, kind, order_id, transaction_id, event, verified };
     let job = |notification_id| ProcessNotification { notification_id }.new_job(app.clock.now());
     let queued = notifications::record(&app.db, &new, job, app.clock.now()).await.map_err(|error| {
         // Whatever the trouble is, the gateway shall come back: it repeats a 503 four times, a 500 once (contract §7).

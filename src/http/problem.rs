@@ -53,6 +53,8 @@ pub enum Problem {
     BillBeingPaid,
     /// The payment does not wait for anybody's decision.
     NotInReview,
+    /// Somebody has dealt with the finding.
+    FindingResolved,
     /// The money cannot be given back, or not so much of it.
     NotRefundable(String),
     /// Somebody lives in the room.
@@ -110,6 +112,7 @@ impl Problem {
             Self::TooManyStreams,
             Self::BillBeingPaid,
             Self::NotInReview,
+            Self::FindingResolved,
             Self::NotRefundable(String::new()),
             Self::RoomOccupied,
             Self::RoomCodeTaken,
@@ -234,6 +237,12 @@ impl Problem {
                 "not-in-review",
                 "The payment waits for nobody's decision",
                 "Look at how it stands now: only a card payment under challenge, or only authorised, can be decided.",
+            ),
+            Self::FindingResolved => (
+                StatusCode::CONFLICT,
+                "finding-resolved",
+                "Somebody has dealt with the finding",
+                "GET /api/admin/findings says who, and what was done.",
             ),
             Self::NotRefundable(_) => (
                 StatusCode::CONFLICT,

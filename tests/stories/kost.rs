@@ -265,6 +265,12 @@ impl Kost {
         self.run_jobs().await;
     }
 
+    /// Asks for the comparison of the night, as each scheduler does.
+    pub(crate) async fn ask_for_the_night(&self) {
+        let slot = workers::nightly_slot(self.clock.now()).unwrap();
+        self.program.queue.enqueue(&[slot]).await.unwrap();
+    }
+
     /// Has the gateway asked about this payment, as an operator would.
     pub(crate) async fn sync(&self, invoice: &Invoice) {
         let (payment_id, reason) = (self.payment(invoice).await.id, queue::Reason::Operator);
@@ -373,6 +379,8 @@ impl Kost {
     pub(crate) async fn close(mut self) {
         self.closed = true;
         self.run_jobs().await;
+        let drifted = store::journal::drifted(&self.db, 10).await.unwrap();
+        assert!(drifted.is_empty(), "the journal does not say what the payments say: {drifted:?}");
         let dead = jobs::in_state(&self.db, "dead", 10).await.unwrap();
         assert!(dead.is_empty(), "dead jobs: {dead:#?}");
         for transaction in self.sim.transactions() {

@@ -35,6 +35,7 @@ mod pay;
 mod permutations;
 #[path = "../program/mod.rs"]
 mod program;
+mod reconcile;
 mod repeats;
 mod rest;
 mod reversals;

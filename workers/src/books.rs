@@ -43,6 +43,17 @@ impl Context {
         self.settle(payment, &news, lease).await
     }
 
+    /// The same for a report that no job of its own ends with. Gives the payment as it is then.
+    pub(crate) async fn hear(
+        &self,
+        payment: Payment,
+        (report, source): (Report, Source),
+    ) -> Result<Payment, Halt> {
+        let report = self.with_instruction(&payment, report).await?;
+        let news = News { report: &report, source, detail: describe(&report) };
+        self.note(payment, &news).await
+    }
+
     /// Folds the news into the payment and goes on: the job is not done with it. Gives the payment as it is then.
     pub(crate) async fn note(&self, payment: Payment, news: &News<'_>) -> Result<Payment, Halt> {
         let id = payment.id;
@@ -171,6 +182,7 @@ pub(crate) fn decision(event: Event) -> Report {
 fn describe(report: &Report) -> String {
     let transaction = report.transaction_id.as_ref().map_or("no transaction", |id| id.as_str());
     match (&report.event, &report.amount) {
+        (Event::Absent, _) => "the gateway has no such transaction".to_owned(),
         (Event::Unheard(status), amount) => {
             format!("{transaction}: unknown status {status:?}, {}", words(amount))
         }

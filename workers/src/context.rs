@@ -1,14 +1,17 @@
 //! What every job needs: the books, the gateway, the clock.
 
+use std::time::Duration;
+
 use clock::Clock;
 use domain::{Payment, PaymentId, PollSchedule, RuleBook, Terms, Time};
 use midtrans::Midtrans;
 use queue::{Lease, Outcome, Performer, Queue, Work};
+use store::pruning::Retention;
 use store::{Db, StoreError, payments};
 
 use crate::{
-    cancel_payment, decide_payment, generate_bills, process_notification, refund_payment, submit_charge,
-    sweep, sync_payment,
+    cancel_payment, decide_payment, generate_bills, process_notification, prune, reconcile, refund_payment,
+    submit_charge, sweep, sync_payment,
 };
 
 /// What every job needs.
@@ -31,6 +34,14 @@ pub struct Context {
     pub item: String,
     /// What a month costs, and when it is due.
     pub terms: Terms,
+    /// Polls that a sweep lets wait for the gateway; the rest of a backlog waits in the payments, the oldest first.
+    pub polls_at_once: i64,
+    /// How far back the comparison of the night goes.
+    pub reconcile_back: Duration,
+    /// How long a notification may take before it counts as missed.
+    pub notification_grace: Duration,
+    /// How long what can be forgotten is kept.
+    pub retention: Retention,
 }
 
 /// Why a job ended without having done its work.
@@ -79,6 +90,8 @@ impl Performer for Context {
             Work::RefundPayment(job) => refund_payment::perform(job, self, lease).await,
             Work::Sweep(job) => sweep::perform(&job, self).await,
             Work::GenerateBills(job) => generate_bills::perform(job, self).await,
+            Work::Reconcile(job) => reconcile::perform(&job, self).await,
+            Work::Prune(_) => prune::perform(self).await,
         };
         match ended {
             Ok(outcome) | Err(Halt::Outcome(outcome)) => outcome,

@@ -8,6 +8,8 @@ mod gateway;
 mod generate_bills;
 mod page;
 mod process_notification;
+mod prune;
+mod reconcile;
 mod refund_payment;
 mod schedule;
 mod submit_charge;
@@ -15,4 +17,4 @@ mod sweep;
 mod sync_payment;
 
 pub use context::Context;
-pub use schedule::{SWEEP_EVERY, Scheduler, SchedulerError, rent_slot, sweep_slot};
+pub use schedule::{SWEEP_EVERY, Scheduler, SchedulerError, nightly_slot, rent_slot, sweep_slot};

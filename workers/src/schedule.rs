@@ -3,15 +3,20 @@
 use std::time::Duration;
 
 use clock::Clock;
-use domain::{Time, today};
-use queue::{GenerateBills, Job as _, NewJob, Queue, Sweep};
+use domain::{Time, date_of, today};
+use queue::{GenerateBills, Job as _, NewJob, Prune, Queue, Reconcile, Sweep};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+
+use crate::reconcile::NIGHTLY;
 
 /// How often due checks are looked for.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(10);
 const SWEEP_CRON: &str = "*/10 * * * * *";
 /// Each night, though a month is billed once: who was down on the first makes up for it.
 const RENT_CRON: &str = "0 5 0 * * *";
+/// When the gateway and the house are quiet.
+const NIGHTLY_CRON: &str = "0 30 2 * * *";
+const PRUNE_CRON: &str = "0 30 3 * * *";
 
 /// Why the clockwork does not run.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +38,8 @@ impl Scheduler {
         let sweep = |now| Some(Sweep { slot: sweep_slot(now) }.new_job(now));
         cron.add(line(SWEEP_CRON, (queue.clone(), clock.clone()), sweep)?).await?;
         cron.add(line(RENT_CRON, (queue.clone(), clock.clone()), rent_slot)?).await?;
+        cron.add(line(NIGHTLY_CRON, (queue.clone(), clock.clone()), nightly_slot)?).await?;
+        cron.add(line(PRUNE_CRON, (queue.clone(), clock.clone()), prune_slot)?).await?;
         cron.start().await?;
         // Months that were missed while nothing ran do not wait for the night.
         put(&queue, rent_slot(clock.now())).await;
@@ -70,6 +77,16 @@ async fn put(queue: &Queue, slot: Option<NewJob>) {
 #[must_use]
 pub fn rent_slot(now: Time) -> Option<NewJob> {
     Some(GenerateBills { period: today(now)? }.new_job(now))
+}
+
+/// The job that compares our books with the gateway's in the night in which `now` lies: the same for every scheduler.
+#[must_use]
+pub fn nightly_slot(now: Time) -> Option<NewJob> {
+    Some(Reconcile { slot: format!("{NIGHTLY}{}", date_of(now)) }.new_job(now))
+}
+
+fn prune_slot(now: Time) -> Option<NewJob> {
+    Some(Prune { slot: date_of(now).to_string() }.new_job(now))
 }
 
 /// The slot that `now` lies in: the same for every scheduler.

@@ -6,7 +6,7 @@ use clock::delta;
 use domain::{PaymentId, RefundId, Time};
 use queue::{Job as _, NewJob, Outcome, Reason, RefundPayment, SubmitCharge, Sweep, SyncPayment};
 use store::refunds::Lingering;
-use store::{checks, ledger, refunds, repeats};
+use store::{StoreError, checks, gaps, ledger, refunds, repeats};
 
 use crate::Context;
 use crate::context::Ended;
@@ -28,35 +28,43 @@ const FORGOTTEN_AT_ONCE: i64 = 1_000;
 
 pub(crate) async fn perform(_job: &Sweep, cx: &Context) -> Ended {
     let now = cx.now();
-    let sweep = checks::Sweep { limit: BATCH, again_at: now + delta(AGAIN_AFTER) };
-    let mut checked = 0;
-    loop {
-        let (taken, wake) = checks::take_due(
-            &cx.db,
-            &sweep,
-            |payment_id, never_asked| {
-                if never_asked {
-                    SubmitCharge { payment_id }.new_job(now)
-                } else {
-                    SyncPayment { payment_id, reason: Reason::Poll }.new_job(now)
-                }
-            },
-            now,
-        )
-        .await?;
+    take_due(cx, now).await?;
+    cx.queue.wake(refunds::take_lingering(&cx.db, &lingering(now), refund_again(now), now).await?);
+    while gaps::tell_missed(&cx.db, now - delta(cx.notification_grace), now).await?.is_more {}
+    ledger::forget_slots(&cx.db, now - delta(KEEP_SLOTS)).await?;
+    repeats::forget(&cx.db, now - delta(repeats::KEPT), FORGOTTEN_AT_ONCE).await?;
+    Ok(Outcome::Done)
+}
+
+/// Takes as many as the gateway can be asked about before the next sweep. After an outage the backlog stays where it is
+/// sorted, in the payments, so that whoever wants to pay meanwhile does not wait behind it.
+async fn take_due(cx: &Context, now: Time) -> Result<(), StoreError> {
+    let before = checks::backlog(&cx.db, now).await?;
+    let mut room = cx.polls_at_once - before.waiting;
+    let mut taken_in_all = 0;
+    while room > 0 {
+        let sweep = checks::Sweep { limit: room.min(BATCH), again_at: now + delta(AGAIN_AFTER) };
+        let (taken, wake) = checks::take_due(&cx.db, &sweep, |id, new| check(id, new, now), now).await?;
         cx.queue.wake(wake);
-        checked += taken;
+        taken_in_all += taken;
+        room -= i64::try_from(taken).unwrap_or(room);
         if taken == 0 {
             break;
         }
     }
-    if checked > 0 {
-        tracing::info!(payments = checked, "swept");
+    if before.overdue > 0 {
+        let left = before.overdue - i64::try_from(taken_in_all).unwrap_or_default();
+        tracing::info!(payments = taken_in_all, left, waiting = before.waiting, "swept");
     }
-    cx.queue.wake(refunds::take_lingering(&cx.db, &lingering(now), refund_again(now), now).await?);
-    ledger::forget_slots(&cx.db, now - delta(KEEP_SLOTS)).await?;
-    repeats::forget(&cx.db, now - delta(repeats::KEPT), FORGOTTEN_AT_ONCE).await?;
-    Ok(Outcome::Done)
+    Ok(())
+}
+
+fn check(payment_id: PaymentId, never_asked: bool, now: Time) -> NewJob {
+    if never_asked {
+        SubmitCharge { payment_id }.new_job(now)
+    } else {
+        SyncPayment { payment_id, reason: Reason::Poll }.new_job(now)
+    }
 }
 
 fn lingering(now: Time) -> Lingering {

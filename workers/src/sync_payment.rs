@@ -1,12 +1,12 @@
 //! Ask the gateway how a payment stands, and believe it.
 
-use domain::{Event, Failure, Method, Payment, State};
+use domain::{Event, Failure, Method, Payment, Report, State};
 use midtrans::CallError;
 use queue::{CancelPayment, Job as _, Lease, Outcome, SubmitCharge, SyncPayment};
-use store::checks;
+use store::{StoreError, checks};
 
 use crate::Context;
-use crate::books::{News, decision};
+use crate::books::decision;
 use crate::context::Ended;
 use crate::gateway::outcome_of;
 
@@ -17,33 +17,51 @@ pub(crate) async fn perform(job: SyncPayment, cx: &Context, lease: &Lease) -> En
         // The gateway has never heard of it.
         return Ok(Outcome::Done);
     }
-    if payment.state == State::Created {
-        return charge_first(cx, &payment).await;
-    }
-    if payment.superseded_at.is_some() && payment.state.is_live() {
+    if payment.superseded_at.is_some() && payment.state.is_live() && payment.state != State::Created {
         // Nobody wants it any more. Its cancellation is under way; should that have come to nothing, here it is again.
         cx.queue.enqueue(&[CancelPayment { payment_id: payment.id }.new_job(cx.now())]).await?;
     }
-    match cx.stands(&payment).await? {
-        Ok(report) => cx.believe(payment, (report, job.reason.into()), lease).await,
-        Err(CallError::NoSuchTransaction) => match payment.state {
-            // Nobody knows yet whether the charge arrived; the charge job finds out.
-            State::Created | State::Asked => charge_first(cx, &payment).await,
-            State::Failed(Failure::Withdrawn | Failure::Rejected) => Ok(Outcome::Done),
+    match standing(cx, &payment).await? {
+        Ok(Standing::Said(report)) => cx.believe(payment, (report, job.reason.into()), lease).await,
+        Ok(Standing::NotCharged) => charge_first(cx, &payment).await,
+        Ok(Standing::NeverMade) => Ok(Outcome::Done),
+        Err(error) => Ok(outcome_of(&error)),
+    }
+}
+
+/// How a payment stands at the gateway, and what that means before it is folded in.
+pub(crate) enum Standing {
+    /// The gateway says this of it.
+    Said(Report),
+    /// Nobody knows yet whether the charge arrived; the charge job finds out.
+    NotCharged,
+    /// There never was a transaction, and none is wanted.
+    NeverMade,
+}
+
+/// Asks how the payment stands. That the gateway has no such transaction is an answer.
+pub(crate) async fn standing(
+    cx: &Context,
+    payment: &Payment,
+) -> Result<Result<Standing, CallError>, StoreError> {
+    if payment.state == State::Created {
+        return Ok(Ok(Standing::NotCharged));
+    }
+    Ok(match cx.stands(payment).await? {
+        Ok(report) => Ok(Standing::Said(report)),
+        Err(CallError::NoSuchTransaction) => Ok(match payment.state {
+            State::Created | State::Asked => Standing::NotCharged,
+            State::Failed(Failure::Withdrawn | Failure::Rejected) => Standing::NeverMade,
             State::Pending
             | State::Review
             | State::Paid
             | State::PartiallyRefunded { .. }
             | State::Refunded
             | State::ChargedBack
-            | State::Failed(_) => {
-                let detail = "the gateway has no such transaction".to_owned();
-                let news = News { report: &decision(Event::Absent), source: job.reason.into(), detail };
-                cx.settle(payment, &news, lease).await
-            }
-        },
-        Err(error) => Ok(outcome_of(&error)),
-    }
+            | State::Failed(_) => Standing::Said(decision(Event::Absent)),
+        }),
+        Err(error) => Err(error),
+    })
 }
 
 async fn charge_first(cx: &Context, payment: &Payment) -> Ended {

@@ -37,7 +37,7 @@ pub use rules::{NoRefund, OutOfRange, Refunds, RuleBook, Rules, Share};
 pub use schedule::PollSchedule;
 pub use secret::Secret;
 pub use state::{Event, Failure, State, Step};
-pub use wib::{date_of, end_of_day, long_form, today};
+pub use wib::{date_of, end_of_day, long_form, start_of_day, today};
 
 /// A point in time, in UTC.
 pub type Time = chrono::DateTime<chrono::Utc>;

@@ -1,6 +1,6 @@
 //! Jakarta time (WIB, UTC+7, no summer time), for what people read and for what a day or month is.
 
-use chrono::{Datelike as _, FixedOffset, NaiveDate, Timelike as _};
+use chrono::{Datelike as _, FixedOffset, NaiveDate, NaiveDateTime, Timelike as _};
 
 use crate::{Period, Time};
 
@@ -36,9 +36,18 @@ pub fn date_of(at: Time) -> NaiveDate {
 /// The last minute of the day in Jakarta, 23.59 WIB.
 #[must_use]
 pub fn end_of_day(date: NaiveDate) -> Time {
-    let last_minute = date.and_hms_opt(23, 59, 0).unwrap_or_default();
+    in_jakarta(date.and_hms_opt(23, 59, 0).unwrap_or_default())
+}
+
+/// The moment at which the day begins in Jakarta, 00.00 WIB.
+#[must_use]
+pub fn start_of_day(date: NaiveDate) -> Time {
+    in_jakarta(date.and_hms_opt(0, 0, 0).unwrap_or_default())
+}
+
+fn in_jakarta(local: NaiveDateTime) -> Time {
     // The offset is fixed: there is exactly one such moment.
-    let local = last_minute.and_local_timezone(wib()).earliest();
+    let local = local.and_local_timezone(wib()).earliest();
     local.map_or_else(Time::default, |local| local.with_timezone(&chrono::Utc))
 }
 
@@ -62,6 +71,13 @@ mod tests {
     fn a_deadline_reads_as_in_the_contract() {
         let at = "2026-11-24T03:00:00Z".parse().unwrap();
         assert_eq!(long_form(at), "24 November 2026 pukul 10.00 WIB");
+    }
+
+    #[test]
+    fn a_day_begins_seven_hours_before_greenwich() {
+        let date = NaiveDate::from_ymd_opt(2026, 11, 24).unwrap();
+        assert_eq!(start_of_day(date), "2026-11-23T17:00:00Z".parse::<Time>().unwrap());
+        assert_eq!(date_of(start_of_day(date)), date);
     }
 
     #[test]

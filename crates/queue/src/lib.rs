@@ -11,15 +11,17 @@ mod queue;
 mod redis_lane;
 mod relay;
 mod runner;
+mod slots;
 mod work;
 mod workforce;
 
 pub use outcome::Outcome;
 pub use queue::{Queue, QueueError, RedisSettings, ping};
 pub use runner::{Limits, Performer};
+pub use slots::{GenerateBills, Prune, Reconcile, Sweep};
 pub use work::{
-    CancelPayment, DecidePayment, GenerateBills, Job, ProcessNotification, Reason, RefundPayment,
-    SubmitCharge, Sweep, SyncPayment, UnknownWork, Verdict, Work,
+    CancelPayment, DecidePayment, Job, ProcessNotification, Reason, RefundPayment, SubmitCharge, SyncPayment,
+    UnknownWork, Verdict, Work,
 };
 pub use workforce::{Pause, Stop, Workforce};
 

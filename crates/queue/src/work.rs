@@ -1,14 +1,16 @@
 //! The kinds of work there are. A payload holds ids, so that whoever does the work reads how things stand by then.
 
-use domain::{NotificationId, PaymentId, Period, RefundId, Time};
+use domain::{NotificationId, PaymentId, RefundId, Time};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::history::Source;
 use store::ledger::NewJob;
 
+use crate::slots::{GenerateBills, Prune, Reconcile, Sweep};
+
 /// Work on money is tried for days before it is shown as dead: a gateway that is down for an hour kills no job, also when
 /// people who look at their payments have it tried more often.
-const MONEY_ATTEMPTS: i64 = 500;
+pub(crate) const MONEY_ATTEMPTS: i64 = 500;
 
 /// A kind of work: what it is called, and when two of them are the same.
 pub trait Job: Serialize + DeserializeOwned + Send + Sync {
@@ -140,20 +142,6 @@ pub struct RefundPayment {
     pub refund_id: RefundId,
 }
 
-/// Look for payments whose check is due.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sweep {
-    /// The slot of the schedule, which is swept once however many schedulers there are.
-    pub slot: String,
-}
-
-/// Write down the bills of a month, and those of the months before it that are missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GenerateBills {
-    /// The month, which is billed once however many schedulers there are.
-    pub period: Period,
-}
-
 impl Job for SubmitCharge {
     const KIND: &'static str = "submit_charge";
     const MAX_ATTEMPTS: i64 = MONEY_ATTEMPTS;
@@ -241,33 +229,6 @@ impl Job for RefundPayment {
     }
 }
 
-impl Job for Sweep {
-    const KIND: &'static str = "sweep";
-    const MAX_ATTEMPTS: i64 = 5;
-
-    fn dedupe_key(&self) -> String {
-        format!("{}:{}", Self::KIND, self.slot)
-    }
-
-    fn once_key(&self) -> Option<String> {
-        Some(self.dedupe_key())
-    }
-}
-
-impl Job for GenerateBills {
-    const KIND: &'static str = "generate_bills";
-    /// A database that is down for a night must not cost the house a month.
-    const MAX_ATTEMPTS: i64 = MONEY_ATTEMPTS;
-
-    fn dedupe_key(&self) -> String {
-        format!("{}:{}", Self::KIND, self.period)
-    }
-
-    fn once_key(&self) -> Option<String> {
-        Some(self.dedupe_key())
-    }
-}
-
 /// Work as it comes out of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
@@ -287,6 +248,10 @@ pub enum Work {
     Sweep(Sweep),
     /// See [`GenerateBills`].
     GenerateBills(GenerateBills),
+    /// See [`Reconcile`].
+    Reconcile(Reconcile),
+    /// See [`Prune`].
+    Prune(Prune),
 }
 
 /// Work that this Kasir cannot read: of a newer one, or damaged.
@@ -315,6 +280,8 @@ impl Work {
             RefundPayment::KIND => Self::RefundPayment(serde_json::from_str(payload)?),
             Sweep::KIND => Self::Sweep(serde_json::from_str(payload)?),
             GenerateBills::KIND => Self::GenerateBills(serde_json::from_str(payload)?),
+            Reconcile::KIND => Self::Reconcile(serde_json::from_str(payload)?),
+            Prune::KIND => Self::Prune(serde_json::from_str(payload)?),
             other => return Err(UnknownWork::Kind(other.to_owned())),
         })
     }
@@ -322,6 +289,8 @@ impl Work {
 
 #[cfg(test)]
 mod tests {
+    use domain::Period;
+
     use super::*;
 
     fn survives(job: impl Job, work: &Work) {
@@ -346,6 +315,11 @@ mod tests {
         survives(sweep.clone(), &Work::Sweep(sweep));
         let bills = GenerateBills { period: Period::new(2026, 11).unwrap() };
         survives(bills, &Work::GenerateBills(bills));
+        let slot = "nightly:2026-11-24".to_owned();
+        let compare = Reconcile { slot: slot.clone() };
+        survives(compare.clone(), &Work::Reconcile(compare));
+        let prune = Prune { slot };
+        survives(prune.clone(), &Work::Prune(prune));
     }
 
     #[test]

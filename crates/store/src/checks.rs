@@ -3,8 +3,22 @@
 use domain::{JobId, Payment, PaymentId, Time};
 
 use crate::ledger::NewJob;
-use crate::time::{millis, opt_millis};
-use crate::{Db, StoreError, Tx, in_tx, ledger, write};
+use crate::time::{millis, opt_from_millis, opt_millis};
+use crate::{Db, StoreError, Tx, in_tx, ledger, read, write};
+
+/// Takes due checks; a test looks at how the databases carry it out.
+pub const TAKE_DUE: &str = "
+    UPDATE payments SET next_check_at = $2
+    WHERE next_check_at <= $1 AND id IN (
+        SELECT id FROM payments WHERE next_check_at <= $1 ORDER BY next_check_at LIMIT $3)
+    RETURNING id, state = 'created'";
+
+/// Counts due checks; a test looks at how the databases carry it out.
+pub const BACKLOG: &str = "
+    SELECT (SELECT count(*) FROM payments WHERE next_check_at <= $1),
+           (SELECT min(next_check_at) FROM payments WHERE next_check_at <= $1),
+           (SELECT count(*) FROM (SELECT 1 FROM jobs
+                WHERE state = 'ready' AND kind = 'sync_payment' LIMIT 1000) AS polls)";
 
 /// Notes that the gateway was asked and had no news. The version stays: nothing changed.
 ///
@@ -41,13 +55,8 @@ pub async fn take_due(
     job: impl Fn(PaymentId, bool) -> NewJob,
     now: Time,
 ) -> Result<(usize, Vec<JobId>), StoreError> {
-    const SQL: &str = "
-        UPDATE payments SET next_check_at = $2
-        WHERE next_check_at <= $1 AND id IN (
-            SELECT id FROM payments WHERE next_check_at <= $1 ORDER BY next_check_at LIMIT $3)
-        RETURNING id, state = 'created'";
     let mut tx = Tx::begin(db).await?;
-    let due: Vec<(i64, bool)> = in_tx!(&mut tx, conn => sqlx::query_as(SQL)
+    let due: Vec<(i64, bool)> = in_tx!(&mut tx, conn => sqlx::query_as(TAKE_DUE)
         .bind(millis(now))
         .bind(millis(sweep.again_at))
         .bind(sweep.limit)
@@ -66,4 +75,25 @@ pub struct Sweep {
     pub limit: i64,
     /// When to take them again, should their jobs come to nothing.
     pub again_at: Time,
+}
+
+/// The checks that are due and not taken yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// How many.
+    pub overdue: i64,
+    /// Since when the oldest is due.
+    pub oldest: Option<Time>,
+    /// Polls that were taken and wait for the gateway, a thousand at most.
+    pub waiting: i64,
+}
+
+/// How far the checks are behind.
+///
+/// # Errors
+/// When the database does.
+pub async fn backlog(db: &Db, now: Time) -> Result<Backlog, StoreError> {
+    let (overdue, oldest, waiting): (i64, Option<i64>, i64) =
+        read!(db, pool => sqlx::query_as(BACKLOG).bind(millis(now)).fetch_one(pool).await?);
+    Ok(Backlog { overdue, oldest: opt_from_millis(oldest), waiting })
 }

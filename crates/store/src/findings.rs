@@ -1,9 +1,21 @@
 //! Findings: what someone should know of, one row for each cause.
 
 use domain::{FindingId, FindingKind, PaymentId, Time};
+use serde_json::json;
 
+use crate::audit::{self, By};
 use crate::time::{from_millis, millis, opt_from_millis};
-use crate::{Db, StoreError, Tx, in_tx, read};
+use crate::{Db, Page, Refusal, StoreError, Tx, Undone, in_tx, read};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT f.id, f.kind, f.payment_id, p.invoice, f.detail, f.found_at, f.resolved_at, f.resolution, u.email ",
+            "FROM findings f LEFT JOIN payments p ON p.id = f.payment_id LEFT JOIN users u ON u.id = f.resolved_by ",
+            $rest
+        )
+    };
+}
 
 /// A finding to be written down.
 #[derive(Debug, Clone)]
@@ -31,8 +43,14 @@ pub struct Finding {
     pub detail: String,
     /// When.
     pub found_at: Time,
+    /// The number of that payment.
+    pub invoice: Option<String>,
     /// When somebody dealt with it.
     pub resolved_at: Option<Time>,
+    /// What was done about it.
+    pub resolution: Option<String>,
+    /// Who dealt with it; `None` where it resolved itself.
+    pub resolved_by: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -40,9 +58,12 @@ struct Row {
     id: i64,
     kind: String,
     payment_id: Option<i64>,
+    invoice: Option<String>,
     detail: String,
     found_at: i64,
     resolved_at: Option<i64>,
+    resolution: Option<String>,
+    email: Option<String>,
 }
 
 impl TryFrom<Row> for Finding {
@@ -56,8 +77,11 @@ impl TryFrom<Row> for Finding {
             kind,
             payment_id: row.payment_id.map(PaymentId),
             detail: row.detail,
+            invoice: row.invoice,
             found_at: from_millis(row.found_at),
             resolved_at: opt_from_millis(row.resolved_at),
+            resolution: row.resolution,
+            resolved_by: row.email,
         })
     }
 }
@@ -87,15 +111,40 @@ pub async fn open(db: &Db, new: &NewFinding<'_>, now: Time) -> Result<(), StoreE
     tx.commit().await
 }
 
+/// Which findings are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Which {
+    /// Those that nobody has dealt with, or those that somebody has; all where nothing is said.
+    pub resolved: Option<bool>,
+    /// Those of this kind.
+    pub kind: Option<FindingKind>,
+}
+
+/// A page of findings, newest first.
+///
+/// # Errors
+/// When the database does.
+pub async fn list(db: &Db, which: &Which, page: Page) -> Result<Vec<Finding>, StoreError> {
+    const SQL: &str = select!(
+        "WHERE f.id < $1 AND ($2 IS NULL OR f.kind = $2) AND ($3 IS NULL OR $3 = (f.resolved_at IS NOT NULL))
+        ORDER BY f.id DESC LIMIT $4"
+    );
+    let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL)
+        .bind(page.below())
+        .bind(which.kind.map(FindingKind::as_str))
+        .bind(which.resolved)
+        .bind(page.limit)
+        .fetch_all(pool)
+        .await?);
+    rows.into_iter().map(Finding::try_from).collect()
+}
+
 /// The newest findings, newest first, at most `limit`.
 ///
 /// # Errors
 /// When the database does.
 pub async fn newest(db: &Db, limit: i64) -> Result<Vec<Finding>, StoreError> {
-    const SQL: &str = "
-        SELECT id, kind, payment_id, detail, found_at, resolved_at FROM findings ORDER BY id DESC LIMIT $1";
-    let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(limit).fetch_all(pool).await?);
-    rows.into_iter().map(Finding::try_from).collect()
+    list(db, &Which::default(), Page { after: None, limit }).await
 }
 
 /// The findings about a payment, oldest first, at most a hundred.
@@ -103,9 +152,50 @@ pub async fn newest(db: &Db, limit: i64) -> Result<Vec<Finding>, StoreError> {
 /// # Errors
 /// When the database does.
 pub async fn of_payment(db: &Db, id: PaymentId) -> Result<Vec<Finding>, StoreError> {
-    const SQL: &str = "
-        SELECT id, kind, payment_id, detail, found_at, resolved_at FROM findings
-        WHERE payment_id = $1 ORDER BY id LIMIT 100";
+    const SQL: &str = select!("WHERE f.payment_id = $1 ORDER BY f.id LIMIT 100");
     let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_all(pool).await?);
     rows.into_iter().map(Finding::try_from).collect()
+}
+
+/// How many findings of each kind wait for somebody. A kind that none waits of is not there.
+///
+/// # Errors
+/// When the database does.
+pub async fn count_open(db: &Db) -> Result<Vec<(FindingKind, i64)>, StoreError> {
+    const SQL: &str = "
+        SELECT kind, count(*) FROM findings WHERE resolved_at IS NULL GROUP BY kind ORDER BY kind";
+    let rows: Vec<(String, i64)> = read!(db, pool => sqlx::query_as(SQL).fetch_all(pool).await?);
+    let corrupt = StoreError::corrupt("findings", 0);
+    rows.into_iter()
+        .map(|(kind, count)| Ok((FindingKind::try_from(kind.as_str()).map_err(&corrupt)?, count)))
+        .collect()
+}
+
+/// Writes down that somebody dealt with a finding and how, which [`By::reason`] says, and the audit of it.
+///
+/// # Errors
+/// When the finding is not there or somebody was first, or the database fails.
+pub async fn resolve(db: &Db, id: FindingId, by: &By<'_>) -> Result<Finding, Undone> {
+    const SQL: &str = "
+        UPDATE findings SET resolved_at = $2, resolved_by = $3, resolution = $4
+        WHERE id = $1 AND resolved_at IS NULL RETURNING kind";
+    const FIND: &str = select!("WHERE f.id = $1");
+    let resolution = by.reason.unwrap_or_default();
+    let mut tx = Tx::begin(db).await?;
+    let resolved: Option<String> = in_tx!(&mut tx, conn => sqlx::query_scalar(SQL)
+        .bind(id.0)
+        .bind(millis(by.now))
+        .bind(by.actor.id.map(|user| user.0))
+        .bind(resolution)
+        .fetch_optional(conn)
+        .await?);
+    let found: Option<Row> =
+        in_tx!(&mut tx, conn => sqlx::query_as(FIND).bind(id.0).fetch_optional(conn).await?);
+    let finding = Finding::try_from(found.ok_or(Refusal::NotThere)?)?;
+    let Some(kind) = resolved else { return Err(Refusal::FindingResolved.into()) };
+    let after = json!({ "kind": kind, "resolution": resolution });
+    let deed = by.deed("finding.resolve", format!("finding:{id}"), (None, Some(after.to_string())));
+    audit::write_in(&mut tx, &deed, by.now).await?;
+    tx.commit().await?;
+    Ok(finding)
 }

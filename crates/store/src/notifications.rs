@@ -5,7 +5,7 @@ use domain::{JobId, NotificationId, PaymentId, Time, TransactionId};
 use crate::findings::NewFinding;
 use crate::ledger::{Finish, Lease, NewJob};
 use crate::time::{from_millis, millis, opt_from_millis};
-use crate::{Db, StoreError, Tx, Written, findings, in_tx, ledger, read, tries};
+use crate::{Db, StoreError, Tx, Written, findings, gaps, in_tx, ledger, read, tries};
 
 /// A notification to be kept.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct NewNotification<'a> {
     pub order_id: Option<&'a str>,
     /// The transaction it speaks of.
     pub transaction_id: Option<&'a str>,
+    /// What it claims has happened, in the words of the history.
+    pub event: Option<&'a str>,
     /// Whether its signature is one of ours.
     pub verified: bool,
 }
@@ -35,6 +37,8 @@ pub struct Notification {
     pub order_id: Option<String>,
     /// The transaction it speaks of.
     pub transaction_id: Option<String>,
+    /// What it claims has happened, in the words of the history.
+    pub event: Option<String>,
     /// Whether its signature was one of ours.
     pub verified: bool,
     /// When it first came.
@@ -55,6 +59,7 @@ struct Row {
     kind: String,
     order_id: Option<String>,
     transaction_id: Option<String>,
+    event: Option<String>,
     verified: bool,
     received_at: i64,
     seen: i64,
@@ -70,6 +75,7 @@ impl From<Row> for Notification {
             kind: row.kind,
             order_id: row.order_id,
             transaction_id: row.transaction_id,
+            event: row.event,
             verified: row.verified,
             received_at: from_millis(row.received_at),
             seen: row.seen,
@@ -91,8 +97,9 @@ pub async fn record(
     now: Time,
 ) -> Result<Option<JobId>, StoreError> {
     const SQL: &str = "
-        INSERT INTO notifications (body_hash, body, kind, order_id, verified, received_at, seen_at, transaction_id)
-        VALUES ($1, $2, $3, $4, $5, $6, $6, $7)
+        INSERT INTO notifications (body_hash, body, kind, order_id, verified, received_at, seen_at, transaction_id,
+                                   event)
+        VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)
         ON CONFLICT (body_hash) DO UPDATE SET seen = notifications.seen + 1, seen_at = excluded.seen_at
         RETURNING id, seen";
     let mut tx = Tx::begin(db).await?;
@@ -104,6 +111,7 @@ pub async fn record(
         .bind(new.verified)
         .bind(millis(now))
         .bind(new.transaction_id)
+        .bind(new.event)
         .fetch_one(conn)
         .await?);
     let queued = match seen {
@@ -120,7 +128,7 @@ pub async fn record(
 /// When the database does.
 pub async fn find(db: &Db, id: NotificationId) -> Result<Option<Notification>, StoreError> {
     const SQL: &str = "
-        SELECT id, kind, order_id, transaction_id, verified, received_at, seen, payment_id, processed_at, outcome
+        SELECT id, kind, order_id, transaction_id, event, verified, received_at, seen, payment_id, processed_at, outcome
         FROM notifications WHERE id = $1";
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
     Ok(row.map(Notification::from))
@@ -132,7 +140,7 @@ pub async fn find(db: &Db, id: NotificationId) -> Result<Option<Notification>, S
 /// When the database does.
 pub async fn find_by_body(db: &Db, body_hash: &str) -> Result<Option<Notification>, StoreError> {
     const SQL: &str = "
-        SELECT id, kind, order_id, transaction_id, verified, received_at, seen, payment_id, processed_at, outcome
+        SELECT id, kind, order_id, transaction_id, event, verified, received_at, seen, payment_id, processed_at, outcome
         FROM notifications WHERE body_hash = $1";
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(body_hash).fetch_optional(pool).await?);
     Ok(row.map(Notification::from))
@@ -144,7 +152,7 @@ pub async fn find_by_body(db: &Db, body_hash: &str) -> Result<Option<Notificatio
 /// When the database does.
 pub async fn newest(db: &Db, limit: i64) -> Result<Vec<Notification>, StoreError> {
     const SQL: &str = "
-        SELECT id, kind, order_id, transaction_id, verified, received_at, seen, payment_id, processed_at, outcome
+        SELECT id, kind, order_id, transaction_id, event, verified, received_at, seen, payment_id, processed_at, outcome
         FROM notifications ORDER BY id DESC LIMIT $1";
     let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(limit).fetch_all(pool).await?);
     Ok(rows.into_iter().map(Notification::from).collect())
@@ -179,15 +187,18 @@ pub async fn conclude(
     now: Time,
 ) -> Result<(Written, Vec<JobId>), StoreError> {
     const SQL: &str = "
-        UPDATE notifications SET processed_at = $2, outcome = $3, payment_id = $4 WHERE id = $1";
+        UPDATE notifications SET processed_at = $2, outcome = $3, payment_id = $4 WHERE id = $1 RETURNING event";
     let mut tx = Tx::begin(db).await?;
-    in_tx!(&mut tx, conn => sqlx::query(SQL)
+    let event: Option<Option<String>> = in_tx!(&mut tx, conn => sqlx::query_scalar(SQL)
         .bind(conclusion.id.0)
         .bind(millis(now))
         .bind(conclusion.outcome)
         .bind(conclusion.payment_id.map(|id| id.0))
-        .execute(conn)
-        .await.map(drop)?);
+        .fetch_optional(conn)
+        .await?);
+    if let (Some(payment_id), Some(event)) = (conclusion.payment_id, event.flatten()) {
+        gaps::came_late_in(&mut tx, payment_id, &event, now).await?;
+    }
     if let (Some(payment_id), Some(id)) = (conclusion.payment_id, &conclusion.attempt) {
         tries::note_in(&mut tx, payment_id, id, now).await?;
     }

@@ -205,6 +205,15 @@ pub struct Lingering {
     pub limit: i64,
 }
 
+/// Takes refunds that have lingered; a test looks at how the databases carry it out.
+pub const TAKE_LINGERING: &str = "
+    UPDATE refunds SET updated_at = $1 WHERE id IN (
+        SELECT id FROM refunds WHERE is_ours AND state IN ('wanted', 'asked', 'accepted') AND (
+            (state IN ('wanted', 'asked') AND updated_at <= $2)
+            OR (state = 'accepted' AND updated_at <= $3 AND created_at > $4))
+        ORDER BY updated_at LIMIT $5)
+    RETURNING payment_id, id";
+
 /// Takes refunds of ours that have lingered, and writes down the job that `job` makes for each. They are not taken again
 /// before they have lingered anew.
 ///
@@ -216,15 +225,8 @@ pub async fn take_lingering(
     job: impl Fn(PaymentId, RefundId) -> NewJob,
     now: Time,
 ) -> Result<Vec<JobId>, StoreError> {
-    const SQL: &str = "
-        UPDATE refunds SET updated_at = $1 WHERE id IN (
-            SELECT id FROM refunds WHERE is_ours AND (
-                (state IN ('wanted', 'asked') AND updated_at <= $2)
-                OR (state = 'accepted' AND updated_at <= $3 AND created_at > $4))
-            ORDER BY updated_at LIMIT $5)
-        RETURNING payment_id, id";
     let mut tx = Tx::begin(db).await?;
-    let taken: Vec<(i64, i64)> = in_tx!(&mut tx, conn => sqlx::query_as(SQL)
+    let taken: Vec<(i64, i64)> = in_tx!(&mut tx, conn => sqlx::query_as(TAKE_LINGERING)
         .bind(millis(now))
         .bind(millis(which.open_since))
         .bind(millis(which.accepted_since))

@@ -21,6 +21,8 @@ pub enum Refusal {
     BillPaid,
     /// Somebody is paying the bill.
     BillBeingPaid,
+    /// Somebody has dealt with the finding.
+    FindingResolved,
     /// The gateway would not give the money back.
     NoRefund(NoRefund),
 }

@@ -2,9 +2,12 @@
 
 mod audit;
 mod bills;
+mod export;
+mod findings;
 mod methods;
 mod paging;
 mod payments;
+mod reconciliations;
 mod rooms;
 mod tenants;
 
@@ -26,6 +29,8 @@ pub(super) fn routes() -> Routes {
         .merge(bills::routes())
         .merge(methods::routes())
         .merge(payments::routes())
+        .merge(reconciliations::routes())
+        .merge(findings::routes())
         .merge(audit::routes())
 }
 
@@ -106,6 +111,7 @@ impl From<Undone> for Problem {
             Undone::Refused(Refusal::RoomOccupied) => Self::RoomOccupied,
             Undone::Refused(Refusal::BillPaid) => Self::BillAlreadyPaid,
             Undone::Refused(Refusal::BillBeingPaid) => Self::BillBeingPaid,
+            Undone::Refused(Refusal::FindingResolved) => Self::FindingResolved,
             Undone::Refused(Refusal::NoRefund(why)) => Self::NotRefundable(why.to_string()),
         }
     }

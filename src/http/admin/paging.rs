@@ -29,6 +29,8 @@ pub(super) struct Wish {
 pub(super) struct Paging {
     page: Page,
     path: String,
+    /// What else was asked for, as it was written; empty or ending in `&`.
+    rest: String,
 }
 
 /// A page of a list, with the way to the next one.
@@ -46,7 +48,8 @@ impl FromRequestParts<Arc<App>> for Paging {
             return Err(Problem::Unprocessable(format!("`limit` is not between 1 and {limit_max}")));
         }
         let after = wish.cursor.as_deref().map(read).transpose()?;
-        Ok(Self { page: Page { after, limit }, path: parts.uri.path().to_owned() })
+        let path = parts.uri.path().to_owned();
+        Ok(Self { page: Page { after, limit }, path, rest: others(parts.uri.query().unwrap_or_default()) })
     }
 }
 
@@ -63,11 +66,19 @@ impl Paging {
         rows.truncate(shown);
         let last = rows.last().filter(|_| is_more).map(id);
         let link = last.and_then(|last| {
-            let (path, limit, cursor) = (&self.path, self.page.limit, write(last));
-            HeaderValue::try_from(format!("<{path}?limit={limit}&cursor={cursor}>; rel=\"next\"")).ok()
+            let (path, rest, limit) = (&self.path, &self.rest, self.page.limit);
+            let cursor = write(last);
+            HeaderValue::try_from(format!("<{path}?{rest}limit={limit}&cursor={cursor}>; rel=\"next\"")).ok()
         });
         (AppendHeaders(link.map(|link| (header::LINK, link))), Json(rows))
     }
+}
+
+/// The parts of a query that are not about the page.
+fn others(query: &str) -> String {
+    let is_other =
+        |part: &&str| !part.is_empty() && !part.starts_with("limit=") && !part.starts_with("cursor=");
+    query.split('&').filter(is_other).map(|part| format!("{part}&")).collect()
 }
 
 /// Nobody is to count on what a cursor is made of.
@@ -84,6 +95,12 @@ fn read(cursor: &str) -> Result<i64, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_next_page_is_of_the_same_list() {
+        assert_eq!(others("state=open&limit=5&kind=reversal&cursor=00"), "state=open&kind=reversal&");
+        assert_eq!(others("limit=5"), "");
+    }
 
     #[test]
     fn a_cursor_is_read_as_it_was_written_and_nothing_else_is_one() {

@@ -143,6 +143,7 @@ async fn the_work_of_a_slot_remembers_what_it_is_about(db: Db) {
         kind: "payment",
         order_id: None,
         transaction_id: None,
+        event: None,
         verified: true,
     };
     notifications::record(&db, &new, |_| job("process:1"), at(0)).await.unwrap();

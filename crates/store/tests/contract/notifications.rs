@@ -24,6 +24,7 @@ fn notice(body: &str) -> NewNotification<'_> {
         kind: "payment",
         order_id: Some("KSR-1"),
         transaction_id: Some("tx-1"),
+        event: Some("settled"),
         verified: true,
     }
 }
@@ -36,7 +37,7 @@ async fn a_notification_is_kept_with_the_job_that_deals_with_it(db: Db) {
     let queued = notifications::record(&db, &notice("{}"), deal_with, at(5)).await.unwrap().unwrap();
     let kept = notifications::newest(&db, 10).await.unwrap().remove(0);
     assert_eq!((kept.kind.as_str(), kept.order_id.as_deref()), ("payment", Some("KSR-1")));
-    assert_eq!(kept.transaction_id.as_deref(), Some("tx-1"));
+    assert_eq!((kept.transaction_id.as_deref(), kept.event.as_deref()), (Some("tx-1"), Some("settled")));
     assert_eq!((kept.verified, kept.received_at, kept.seen), (true, at(5), 1));
     assert_eq!((kept.payment_id, kept.processed_at, kept.outcome.as_ref()), (None, None, None));
     assert_eq!(notifications::find(&db, kept.id).await.unwrap(), Some(kept.clone()));

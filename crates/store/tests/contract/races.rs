@@ -171,6 +171,7 @@ async fn one_notification_twenty_times_is_one_row_and_one_job(db: Db) {
                 kind: "payment",
                 order_id: Some("KSR-1"),
                 transaction_id: None,
+                event: None,
                 verified: true,
             };
             notifications::record(&db, &new, |id| job(&format!("notification:{id}")), at(1)).await.unwrap()

@@ -1,0 +1,98 @@
+//! How the databases carry out what is done all the time: by an index, however much there is.
+
+use sqlx::AssertSqlSafe;
+use store::checks::{BACKLOG, TAKE_DUE};
+use store::gaps::CHANGES;
+use store::reconciliations::NEXT;
+use store::refunds::TAKE_LINGERING;
+use store::{Db, checks};
+
+use crate::support::{House, at, execute};
+
+on_both![what_a_sweep_does_is_done_by_an_index, the_backlog_is_counted_as_it_is,];
+
+/// Payments whose check is due in the first hundred seconds, each with its bill and its beginning, and some refunds.
+const MANY: [&str; 5] = [
+    "INSERT INTO bills (tenant_id, room_id, year, month, amount, status, created_at, updated_at, kind, title)
+     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+     SELECT 1, 1, 2026, 2, 1000, 'pending', 1, 1, 'extra', 'Laundry' FROM n",
+    "INSERT INTO payments (invoice, bill_id, tenant_id, method, amount, state, created_at, updated_at, asked_at,
+                           next_check_at)
+     SELECT 'KSR-' || id, id, 1, 'bca', 1000, 'pending', 1767225600000 + id, 1767225600000 + id,
+            1767225600000 + id, 1767225600000 + id * 1000 FROM bills WHERE kind = 'extra'",
+    "INSERT INTO payment_history (payment_id, version, to_state, event, source, detail, at)
+     SELECT id, 1, 'created', 'created', 'tenant', '', created_at FROM payments",
+    "INSERT INTO notifications (body_hash, body, kind, order_id, verified, received_at, seen_at)
+     SELECT invoice, '{}', 'payment', invoice, TRUE, created_at, created_at FROM payments",
+    "INSERT INTO refunds (payment_id, refund_key, amount, reason, is_ours, state, created_at, updated_at,
+                          confirmed_at)
+     SELECT id, 'k', 1, '', TRUE, 'confirmed', 1, 1, 1 FROM payments",
+];
+
+async fn many(db: &Db) {
+    House::open(db).await;
+    for sql in MANY {
+        execute(db, sql).await.unwrap();
+    }
+    execute(db, "ANALYZE").await.unwrap();
+}
+
+/// The lines of the plan of a statement, with numbers in the places of its parameters.
+async fn plan(db: &Db, sql: &str, numbers: &[&str]) -> String {
+    let mut sql = sql.to_owned();
+    for (place, number) in numbers.iter().enumerate().rev() {
+        sql = sql.replace(&format!("${}", place + 1), number);
+    }
+    match db {
+        Db::Sqlite { writer, .. } => {
+            let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let lines: Vec<(i64, i64, i64, String)> = sqlx::query_as(sql).fetch_all(writer).await.unwrap();
+            lines.into_iter().map(|(.., line)| line + "\n").collect()
+        }
+        Db::Postgres(pool) => {
+            // With as few rows as a test has, reading all of them may be the cheaper way; the question is whether there
+            // is another.
+            let mut tx = pool.begin().await.unwrap();
+            sqlx::raw_sql("SET LOCAL enable_seqscan = off").execute(&mut *tx).await.unwrap();
+            let sql = AssertSqlSafe(format!("EXPLAIN {sql}"));
+            let lines: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *tx).await.unwrap();
+            lines.into_iter().map(|line| line + "\n").collect()
+        }
+    }
+}
+
+/// Fails when a plan reads one of the tables that grow from one end to the other.
+fn assert_no_scan(plan: &str, of: &str) {
+    for table in ["payments", "payment_history", "notifications", "refunds", "n", "p"] {
+        let whole = plan.lines().find(|line| {
+            let line = line.trim().trim_start_matches("->").trim();
+            let sqlite = line.strip_prefix("SCAN ").is_some_and(|rest| rest == table);
+            sqlite
+                || line.starts_with(&format!("Seq Scan on {table} "))
+                || line.contains(&format!(" Seq Scan on {table} "))
+        });
+        assert_eq!(whole, None, "{of} reads all of {table}:\n{plan}");
+    }
+}
+
+async fn what_a_sweep_does_is_done_by_an_index(db: Db) {
+    many(&db).await;
+    let due = "1767225700000";
+    let statements: [(&str, &str, &[&str]); 5] = [
+        ("taking due checks", TAKE_DUE, &[due, "1767226000000", "500"]),
+        ("counting due checks", BACKLOG, &[due]),
+        ("looking for gaps", CHANGES, &["19000", "500"]),
+        ("taking lingering refunds", TAKE_LINGERING, &["9", "9", "9", "1", "500"]),
+        ("going on with a reconciliation", NEXT, &[due, due, "1", "1767229999999", "1", "64"]),
+    ];
+    for (what, sql, numbers) in statements {
+        assert_no_scan(&plan(&db, sql, numbers).await, what);
+    }
+}
+
+async fn the_backlog_is_counted_as_it_is(db: Db) {
+    many(&db).await;
+    let backlog = checks::backlog(&db, at(100)).await.unwrap();
+    // The house's own bill is the first, so the checks are due from the second second on.
+    assert_eq!((backlog.overdue, backlog.oldest, backlog.waiting), (99, Some(at(2)), 0));
+}
