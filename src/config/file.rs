@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::{Method, PollSchedule, Refunds, RuleBook, Rules, Rupiah, Share, Terms};
-use queue::Limits as JobLimits;
+use queue::{CallLimits, Limits as JobLimits};
 use serde::Deserialize;
 
 const YEAR_MIN: u64 = 366 * 24 * 60;
 /// The gateway trims anything longer (contract §2).
 const VALID_FOR_MIN_MAX: u64 = 180 * 24 * 60;
+/// Between the end of a call and the word of it, at most.
+const CALL_SLACK_S: u64 = 5;
 /// No gateway gives back later.
 const REFUND_DAYS_MAX: u32 = 3_660;
 /// A hosted page is open for so long at least, and at most.
@@ -164,6 +166,10 @@ pub struct Calls {
     pub connect_timeout_s: u64,
     /// How long a call may take, in seconds. Banks are slow: 30 or more.
     pub timeout_s: u64,
+    /// Calls in a second, on average, of all processes together.
+    pub calls_per_s: u32,
+    /// Calls at once after a silence. A third of them is kept free of those for which nobody waits.
+    pub burst: u32,
     /// What the payer reads as the thing that is paid for, at most 50 characters.
     pub item: String,
     /// Whether cards are only authorised, and an admin takes the money.
@@ -218,6 +224,8 @@ impl Default for Calls {
         Self {
             connect_timeout_s: 5,
             timeout_s: 30,
+            calls_per_s: 20,
+            burst: 40,
             item: "Sewa kamar kost".to_owned(),
             authorize_cards: false,
         }
@@ -241,6 +249,8 @@ impl File {
             ("limits.hashings_at_once", limits.hashings_at_once > 0),
             ("schedule.every_min", self.schedule.every_min > 0),
             ("gateway.timeout_s", self.gateway.timeout_s > 0),
+            ("gateway.calls_per_s", self.gateway.calls_per_s > 0),
+            ("gateway.burst", self.gateway.burst > 0),
         ];
         mistakes.extend(positive.iter().filter(|(_, good)| !good).map(|(name, _)| format!("{name} is 0")));
         for (name, list) in [
@@ -322,6 +332,16 @@ impl File {
     #[must_use]
     pub fn terms(&self) -> Terms {
         Terms { due_day: self.house.due_day, pro_rata: self.house.pro_rata }
+    }
+
+    /// How often the gateway may be called. A call that was cut off is over a little after its time-out.
+    #[must_use]
+    pub fn call_limits(&self) -> CallLimits {
+        CallLimits {
+            per_s: self.gateway.calls_per_s,
+            burst: self.gateway.burst,
+            ends_within: Duration::from_secs(self.gateway.timeout_s.saturating_add(CALL_SLACK_S)),
+        }
     }
 
     /// The limits of the work in this process.

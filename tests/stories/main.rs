@@ -41,6 +41,7 @@ mod reversals;
 mod roles;
 mod sessions;
 mod supersede;
+mod throttle;
 mod trouble;
 mod waiting;
 mod wallets;

@@ -3,7 +3,7 @@
 use clock::Clock;
 use domain::{Payment, PaymentId, PollSchedule, RuleBook, Terms, Time};
 use midtrans::Midtrans;
-use queue::{Lease, Outcome, Performer, Queue, Work};
+use queue::{Lease, Outcome, Performer, Queue, Reason, Work};
 use store::{Db, StoreError, payments};
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
 };
 
 /// What every job needs.
+#[derive(Clone)]
 pub struct Context {
     /// The books.
     pub db: Db,
@@ -57,6 +58,11 @@ impl From<Outcome> for Halt {
 pub(crate) type Ended = Result<Outcome, Halt>;
 
 impl Context {
+    /// The same for work that nobody waits for.
+    fn patient(&self) -> Self {
+        Self { midtrans: self.midtrans.patient(), ..self.clone() }
+    }
+
     pub(crate) fn now(&self) -> Time {
         self.clock.now()
     }
@@ -73,6 +79,9 @@ impl Performer for Context {
         let ended = match work {
             Work::SubmitCharge(job) => submit_charge::perform(job, self, lease).await,
             Work::ProcessNotification(job) => process_notification::perform(job, self, lease).await,
+            Work::SyncPayment(job) if job.reason == Reason::Poll => {
+                sync_payment::perform(job, &self.patient(), lease).await
+            }
             Work::SyncPayment(job) => sync_payment::perform(job, self, lease).await,
             Work::CancelPayment(job) => cancel_payment::perform(job, self, lease).await,
             Work::DecidePayment(job) => decide_payment::perform(job, self, lease).await,

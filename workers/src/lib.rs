@@ -4,6 +4,7 @@ mod books;
 mod cancel_payment;
 mod context;
 mod decide_payment;
+mod gate;
 mod gateway;
 mod generate_bills;
 mod page;
@@ -15,4 +16,5 @@ mod sweep;
 mod sync_payment;
 
 pub use context::Context;
+pub use gate::HouseGate;
 pub use schedule::{SWEEP_EVERY, Scheduler, SchedulerError, rent_slot, sweep_slot};
