@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::{Failure as End, Invoice, State};
-use midtrans_sim::Failure;
+use midtrans_sim::{Failure, Loss};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use store::{calls, jobs};
@@ -15,10 +15,13 @@ stories![
     a_429_slows_everybody_down_and_costs_nobody_an_attempt,
     while_nobody_answers_only_probes_go_out_and_then_everything_goes_on_by_itself,
     what_is_held_back_is_done_later_and_nothing_is_concluded_from_it,
+    a_link_that_could_not_be_fetched_at_once_is_fetched_later,
+    a_page_that_could_not_be_closed_at_once_is_closed_later,
     polls_leave_room_for_those_who_wait,
     every_call_is_kept_and_none_with_a_token,
 ];
 
+const CHALLENGED: &str = "4511 1111 1111 1117";
 /// So many troubles in a row open the circuit.
 const TROUBLES: usize = 5;
 
@@ -123,6 +126,51 @@ async fn what_is_held_back_is_done_later_and_nothing_is_concluded_from_it(kost: 
     assert_eq!(kost.payment(&paid).await.state, State::Refunded);
     assert_eq!(kost.payment(&unwanted).await.state, State::Failed(End::Cancelled));
     assert!(kost.findings().await.is_empty());
+    kost.close().await;
+}
+
+/// Others pay until so many of six places are left.
+async fn leave_places(kost: &Kost, left: usize) {
+    kost.sim.faults(|faults| faults.notifications.drop_all = true);
+    kost.clock.advance(Duration::from_secs(10));
+    for number in left..6 {
+        kost.paying(&format!("tenant{number}"), "bca").await;
+    }
+}
+
+async fn a_link_that_could_not_be_fetched_at_once_is_fetched_later(kost: Kost) {
+    let kost = kost.that_calls_seldom().await;
+    leave_places(&kost, 1).await;
+    kost.sim.faults(|faults| faults.lose_charge_answers(1, Loss::Cut));
+    let (_, invoice) = kost.paying("Budi", "gopay").await;
+    // One place for GET status, and none for the charge that would give its first answer again.
+    kost.pass(Duration::from_secs(1)).await;
+    assert_eq!(kost.payment(&invoice).await.state, State::Asked);
+    kost.pass(Duration::from_secs(5)).await;
+    let instruction = serde_json::to_value(kost.payment(&invoice).await.instruction).unwrap();
+    assert!(instruction["deeplinkUrl"].is_string(), "not the picture alone: {instruction}");
+    kost.close().await;
+}
+
+async fn a_page_that_could_not_be_closed_at_once_is_closed_later(kost: Kost) {
+    let kost = kost.that_calls_seldom().await;
+    let sari = kost.admin("Sari").await;
+    kost.sim.faults(|faults| faults.notifications.drop_all = true);
+    let (_, invoice) = kost.paying("Budi", "card").await;
+    kost.sim.pay_on_page(invoice.as_str(), CHALLENGED).await.unwrap();
+    kost.sync(&invoice).await;
+    assert_eq!(kost.payment(&invoice).await.state, State::Review);
+    // Places for a look, the refusal and another look, and none for the page.
+    leave_places(&kost, 3).await;
+    let path = format!("/api/admin/payments/{invoice}/deny");
+    let answer = kost.send(kost.request_of(&sari, Method::POST, &path).json(&json!({}))).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+    kost.run_jobs().await;
+    assert_eq!(kost.payment(&invoice).await.state, State::Review);
+    assert!(kost.sim.pages()[0].canceled.is_none());
+    kost.pass(Duration::from_secs(5)).await;
+    assert_eq!(kost.payment(&invoice).await.state, State::Failed(End::Denied));
+    assert!(kost.sim.pages()[0].canceled.is_some(), "nobody tries again on the page");
     kost.close().await;
 }
 
