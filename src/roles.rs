@@ -14,10 +14,13 @@ use store::Db;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use workers::Scheduler;
+use workers::{HouseGate, Scheduler};
 
 use crate::config::{Config, Gateway};
 use crate::http::{self, App, Passwords, Patience, Tokens, Watches};
+
+/// Between two sweeps.
+const SWEEP_S: i64 = workers::SWEEP_EVERY.as_secs().cast_signed();
 
 /// Which roles a process plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,6 +209,7 @@ pub fn app(parts: &Parts) -> anyhow::Result<App> {
         db: parts.db.clone(),
         queue: parts.queue.clone(),
         clock: parts.clock.clone(),
+        throttle: parts.queue.throttle(config.file.call_limits()),
         passwords,
         tokens,
         patience,
@@ -222,6 +226,11 @@ pub fn app(parts: &Parts) -> anyhow::Result<App> {
 /// When the gateway's address or key cannot be used.
 pub fn context(parts: &Parts) -> anyhow::Result<workers::Context> {
     let calls = &parts.config.file.gateway;
+    let gate = HouseGate {
+        db: parts.db.clone(),
+        clock: parts.clock.clone(),
+        throttle: parts.queue.throttle(parts.config.file.call_limits()),
+    };
     let midtrans = Midtrans::new(midtrans::Settings {
         base_url: parts.gateway.base_url.clone(),
         page_url: parts.gateway.page_url.clone(),
@@ -229,6 +238,7 @@ pub fn context(parts: &Parts) -> anyhow::Result<workers::Context> {
         connect_timeout: Duration::from_secs(calls.connect_timeout_s),
         timeout: Duration::from_secs(calls.timeout_s),
     })?;
+    let midtrans = midtrans.guarded(Arc::new(gate));
     Ok(workers::Context {
         db: parts.db.clone(),
         midtrans,
@@ -239,7 +249,7 @@ pub fn context(parts: &Parts) -> anyhow::Result<workers::Context> {
         authorize_only: calls.authorize_cards,
         item: calls.item.clone(),
         terms: parts.config.file.terms(),
-        polls_at_once: 200,
+        polls_at_once: i64::from(calls.calls_per_s).saturating_mul(SWEEP_S),
         reconcile_back: parts.config.file.reconcile_back(),
         notification_grace: Duration::from_secs(parts.config.file.reconcile.notification_grace_min * 60),
         retention: parts.config.file.retention(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::{Method, PollSchedule, RuleBook, Rupiah, Terms};
-use queue::Limits as JobLimits;
+use queue::{CallLimits, Limits as JobLimits};
 use serde::Deserialize;
 use store::pruning::Retention;
 
@@ -13,6 +13,8 @@ use super::methods::{self, MethodSettings};
 const YEAR_MIN: u64 = 366 * 24 * 60;
 /// A hundred years.
 const DAYS_MAX: u64 = 36_525;
+/// Between the end of a call and the word of it, at most.
+const CALL_SLACK_S: u64 = 5;
 
 /// What `kasir.toml` may say. A name that is not known is a mistake.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -110,6 +112,10 @@ pub struct Calls {
     pub connect_timeout_s: u64,
     /// How long a call may take, in seconds. Banks are slow: 30 or more.
     pub timeout_s: u64,
+    /// Calls in a second, on average, of all processes together.
+    pub calls_per_s: u32,
+    /// Calls at once after a silence. A third of them is kept free of those for which nobody waits.
+    pub burst: u32,
     /// What the payer reads as the thing that is paid for, at most 50 characters.
     pub item: String,
     /// Whether cards are only authorised, and an admin takes the money.
@@ -136,6 +142,8 @@ pub struct Keep {
     pub notifications_days: u64,
     /// What reconciliations came to, payment by payment.
     pub items_days: u64,
+    /// Calls to the gateway and their answers.
+    pub calls_days: u64,
 }
 
 impl Default for Reconcile {
@@ -146,7 +154,7 @@ impl Default for Reconcile {
 
 impl Default for Keep {
     fn default() -> Self {
-        Self { jobs_days: 30, notifications_days: 400, items_days: 90 }
+        Self { jobs_days: 30, notifications_days: 400, items_days: 90, calls_days: 400 }
     }
 }
 
@@ -198,6 +206,8 @@ impl Default for Calls {
         Self {
             connect_timeout_s: 5,
             timeout_s: 30,
+            calls_per_s: 20,
+            burst: 40,
             item: "Sewa kamar kost".to_owned(),
             authorize_cards: false,
         }
@@ -225,6 +235,9 @@ impl File {
             ("retention.jobs_days", self.retention.jobs_days > 0),
             ("retention.notifications_days", self.retention.notifications_days > 0),
             ("retention.items_days", self.retention.items_days > 0),
+            ("retention.calls_days", self.retention.calls_days > 0),
+            ("gateway.calls_per_s", self.gateway.calls_per_s > 0),
+            ("gateway.burst", self.gateway.burst > 0),
         ];
         mistakes.extend(positive.iter().filter(|(_, good)| !good).map(|(name, _)| format!("{name} is 0")));
         for (name, list) in [
@@ -251,6 +264,7 @@ impl File {
             ("retention.jobs_days", self.retention.jobs_days),
             ("retention.notifications_days", self.retention.notifications_days),
             ("retention.items_days", self.retention.items_days),
+            ("retention.calls_days", self.retention.calls_days),
         ] {
             if days > DAYS_MAX {
                 mistakes.push(format!("{name} is more than {DAYS_MAX}"));
@@ -306,6 +320,7 @@ impl File {
             jobs: days(keep.jobs_days),
             notifications: days(keep.notifications_days),
             items: days(keep.items_days),
+            calls: days(keep.calls_days),
         }
     }
 
@@ -313,6 +328,16 @@ impl File {
     #[must_use]
     pub fn reconcile_back(&self) -> Duration {
         days(self.reconcile.days)
+    }
+
+    /// How often the gateway may be called. A call that was cut off is over a little after its time-out.
+    #[must_use]
+    pub fn call_limits(&self) -> CallLimits {
+        CallLimits {
+            per_s: self.gateway.calls_per_s,
+            burst: self.gateway.burst,
+            ends_within: Duration::from_secs(self.gateway.timeout_s.saturating_add(CALL_SLACK_S)),
+        }
     }
 
     /// The limits of the work in this process.

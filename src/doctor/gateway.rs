@@ -130,7 +130,7 @@ fn judge_key(answer: &Result<domain::Report, CallError>) -> Check {
             "it is mistyped, replaced, or of the other environment: copy the Server Key anew from the dashboard \
              (Settings, Access Keys), sandbox to sandbox and production to production, and restart all roles",
         ),
-        Err(CallError::RateLimited { .. }) => Check::warning(
+        Err(CallError::RateLimited { .. } | CallError::Held { .. }) => Check::warning(
             KEY,
             "the gateway wants us to slow down and says nothing of the key",
             "run this again in some minutes",

@@ -11,6 +11,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use queue::Circuit;
 use store::jobs;
 
 use super::{App, Problem};
@@ -38,7 +39,13 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let now = app.clock.now();
     let depth = jobs::depth(&app.db, now).await?;
     let oldest_ms = depth.oldest_due.map_or(0, |at| (now - at).num_milliseconds());
+    let circuit = match app.throttle.stand().await.circuit {
+        Circuit::Closed => 0,
+        Circuit::HalfOpen => 1,
+        Circuit::Open => 2,
+    };
     for (name, help, value) in [
+        ("gateway_circuit", "Whether the gateway is called: 0 yes, 1 one call tries it, 2 no", circuit),
         ("jobs_due", "Jobs that are due and not claimed", depth.due),
         ("jobs_running", "Jobs that are being done", depth.running),
         ("jobs_dead", "Jobs that were given up: a person must look", depth.dead),

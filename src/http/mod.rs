@@ -34,7 +34,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use clock::Clock;
 use domain::{RuleBook, Rupiah, Secret, Terms};
-use queue::Queue;
+use queue::{Queue, Throttle};
 use store::Db;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
@@ -62,6 +62,8 @@ pub struct App {
     pub queue: Queue,
     /// The time.
     pub clock: Clock,
+    /// How calls to the gateway stand.
+    pub throttle: Throttle,
     /// Checks passwords.
     pub passwords: Passwords,
     /// Signs and reads access tokens.

@@ -23,7 +23,7 @@ const API_KEY: &str = "the-key-of-the-models-front-end";
 const SECRET: &str = "the-secret-of-the-models-installation-0123456789";
 const PASSWORD: &str = "correct horse";
 /// Everything lives for a day, so that time may pass in each step; a lost notification is found within five minutes.
-const FILE: &str = "[gateway]\ntimeout_s = 2\n[schedule]\nafter_charge_min = [1, 3, 5]\nevery_min = 5\n\
+const FILE: &str = "[gateway]\ntimeout_s = 2\ncalls_per_s = 1000\nburst = 10000\n[schedule]\nafter_charge_min = [1, 3, 5]\nevery_min = 5\n\
     [methods.gopay]\nvalid_for_min = 1440\n[methods.card]\nvalid_for_min = 1440\n";
 /// A killed program's leases have ended by then.
 const LEASES_END: Duration = Duration::from_secs(11);

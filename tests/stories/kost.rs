@@ -24,8 +24,9 @@ const CLIENT_KEY: &str = "SB-Mid-client-stories-4712-hush";
 pub(crate) const API_KEY: &str = "stories-front-end-key-hush";
 const SECRET: &str = "stories-installation-secret-hush-0123456789";
 pub(crate) const PASSWORD: &str = "correct horse hush";
-/// Few places, so that a story can take them all.
-const FILE: &str = "[gateway]\ntimeout_s = 2\n[limits]\nwaiting_requests = 3\nevent_streams = 3\n";
+/// Few places, so that a story can take them all; calls enough, because no bucket fills while the clock stands still.
+const FILE: &str = "[gateway]\ntimeout_s = 2\ncalls_per_s = 1000\nburst = 10000\n\
+    [limits]\nwaiting_requests = 3\nevent_streams = 3\n";
 const HOW_TO_RUN: &str =
     "is not set: run `cargo xtask test`, or `cargo xtask servers -- cargo nextest run -p kasir`";
 
@@ -82,6 +83,14 @@ impl Kost {
         let setup = self.setup;
         self.close().await;
         Self::open_as(setup, &[], &FILE.replace("[gateway]\n", "[gateway]\nauthorize_cards = true\n")).await
+    }
+
+    /// The same house, which makes six calls to the gateway at once and one a second.
+    pub(crate) async fn that_calls_seldom(self) -> Self {
+        let setup = self.setup;
+        self.close().await;
+        let file = FILE.replace("calls_per_s = 1000\nburst = 10000", "calls_per_s = 1\nburst = 6");
+        Self::open_as(setup, &[], &file).await
     }
 
     async fn open_as(setup: Setup, more: &[(&'static str, &str)], file: &str) -> Self {

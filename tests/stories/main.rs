@@ -42,6 +42,7 @@ mod reversals;
 mod roles;
 mod sessions;
 mod supersede;
+mod throttle;
 mod trouble;
 mod waiting;
 mod wallets;

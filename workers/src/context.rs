@@ -5,7 +5,7 @@ use std::time::Duration;
 use clock::Clock;
 use domain::{Payment, PaymentId, PollSchedule, RuleBook, Terms, Time};
 use midtrans::Midtrans;
-use queue::{Lease, Outcome, Performer, Queue, Work};
+use queue::{Lease, Outcome, Performer, Queue, Reason, Work};
 use store::pruning::Retention;
 use store::{Db, StoreError, payments};
 
@@ -15,6 +15,7 @@ use crate::{
 };
 
 /// What every job needs.
+#[derive(Clone)]
 pub struct Context {
     /// The books.
     pub db: Db,
@@ -68,6 +69,11 @@ impl From<Outcome> for Halt {
 pub(crate) type Ended = Result<Outcome, Halt>;
 
 impl Context {
+    /// The same for work that nobody waits for.
+    fn patient(&self) -> Self {
+        Self { midtrans: self.midtrans.patient(), ..self.clone() }
+    }
+
     pub(crate) fn now(&self) -> Time {
         self.clock.now()
     }
@@ -84,13 +90,16 @@ impl Performer for Context {
         let ended = match work {
             Work::SubmitCharge(job) => submit_charge::perform(job, self, lease).await,
             Work::ProcessNotification(job) => process_notification::perform(job, self, lease).await,
+            Work::SyncPayment(job) if job.reason == Reason::Poll => {
+                sync_payment::perform(job, &self.patient(), lease).await
+            }
             Work::SyncPayment(job) => sync_payment::perform(job, self, lease).await,
             Work::CancelPayment(job) => cancel_payment::perform(job, self, lease).await,
             Work::DecidePayment(job) => decide_payment::perform(job, self, lease).await,
             Work::RefundPayment(job) => refund_payment::perform(job, self, lease).await,
             Work::Sweep(job) => sweep::perform(&job, self).await,
             Work::GenerateBills(job) => generate_bills::perform(job, self).await,
-            Work::Reconcile(job) => reconcile::perform(&job, self).await,
+            Work::Reconcile(job) => reconcile::perform(&job, &self.patient()).await,
             Work::Prune(_) => prune::perform(self).await,
         };
         match ended {

@@ -35,7 +35,12 @@ pub(crate) async fn perform(job: DecidePayment, cx: &Context, lease: &Lease) -> 
         tell_of_denial(cx, &payment).await?;
     }
     let page = match job.verdict {
-        Verdict::Refuse => close_page(cx, &payment).await.unwrap_or(Page::Open),
+        Verdict::Refuse => match close_page(cx, &payment).await {
+            Ok(page) => page,
+            // Nothing was sent, so it is not known whether the page can be closed.
+            Err(error @ CallError::Held { .. }) => return Ok(outcome_of(&error)),
+            Err(_) => Page::Open,
+        },
         Verdict::Accept => Page::Open,
     };
     cx.believe(payment, (Report { page, ..after }, Source::Operator), lease).await

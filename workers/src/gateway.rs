@@ -22,6 +22,7 @@ const REPLAY_WITHIN: chrono::TimeDelta = chrono::TimeDelta::minutes(4);
 /// What becomes of a job whose call failed. No error of a call ever makes a payment fail.
 pub(crate) fn outcome_of(error: &CallError) -> Outcome {
     match error {
+        CallError::Held { retry_after } => Outcome::Later(*retry_after, error.to_string()),
         CallError::RateLimited { retry_after } => {
             Outcome::Later(retry_after.unwrap_or(RATE_LIMIT_PAUSE), error.to_string())
         }
@@ -93,12 +94,15 @@ impl Context {
         }
         let fresh = payment.asked_at.is_some_and(|at| self.now() - at < REPLAY_WITHIN);
         let charge = self.charge_for(payment).await?;
-        if fresh
-            && charge.idempotent
-            && let Ok(first) = self.midtrans.charge(&charge).await
-            && first.transaction_id == report.transaction_id
-        {
-            report.instruction = first.instruction;
+        if fresh && charge.idempotent {
+            match self.midtrans.charge(&charge).await {
+                Ok(first) if first.transaction_id == report.transaction_id => {
+                    report.instruction = first.instruction;
+                }
+                // Not now: after the five minutes it would be lost for good.
+                Err(error @ CallError::Held { .. }) => return Err(outcome_of(&error).into()),
+                Ok(_) | Err(_) => {}
+            }
         }
         if report.instruction.is_none() {
             let known = report.transaction_id.as_ref();

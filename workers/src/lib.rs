@@ -4,6 +4,7 @@ mod books;
 mod cancel_payment;
 mod context;
 mod decide_payment;
+mod gate;
 mod gateway;
 mod generate_bills;
 mod page;
@@ -17,4 +18,5 @@ mod sweep;
 mod sync_payment;
 
 pub use context::Context;
+pub use gate::HouseGate;
 pub use schedule::{SWEEP_EVERY, Scheduler, SchedulerError, nightly_slot, rent_slot, sweep_slot};

@@ -27,6 +27,12 @@ pub enum CallError {
     /// JSON or tells of another transaction. Ask GET status.
     #[error("outcome unknown: {0}")]
     Unknown(String),
+    /// Our own gate did not let the call go: nothing was sent.
+    #[error("held back, because the gateway has enough to do or does not answer")]
+    Held {
+        /// After how long to try again.
+        retry_after: Duration,
+    },
     /// 429: nothing was done (contract §1).
     #[error("the gateway wants us to slow down")]
     RateLimited {

@@ -1,18 +1,21 @@
 //! The client: one function for each thing that the gateway is asked to do.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::{ChargeAs, Method, RefundKey, Report, Rupiah, Secret, TransactionId};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response, Url};
+use reqwest::{Request, RequestBuilder, Response, Url};
+use tokio::time::Instant;
 
 use crate::answer::{Answer, Asked, Refunding};
 use crate::fields::cut;
+use crate::gate::Asking;
 use crate::http::{http_client, story};
-use crate::{CallError, Charge, SetupError, page};
+use crate::{CallError, Charge, Gate, SetupError, Urgency, page};
 use serde_json::json;
 
 /// The longest answer that is read; real ones have a few kilobytes.
@@ -43,6 +46,8 @@ pub struct Midtrans {
     base: Url,
     page_base: Url,
     authorization: HeaderValue,
+    gate: Option<Arc<dyn Gate>>,
+    urgency: Urgency,
 }
 
 /// A refund that the gateway shall make. The same key again means the same refund (contract §4).
@@ -72,7 +77,21 @@ impl Midtrans {
             base: base_url(&settings.base_url)?,
             page_base: base_url(&settings.page_url)?,
             authorization: authorization(&settings.server_key)?,
+            gate: None,
+            urgency: Urgency::Now,
         })
+    }
+
+    /// The same client, whose every call passes this gate.
+    #[must_use]
+    pub fn guarded(self, gate: Arc<dyn Gate>) -> Self {
+        Self { gate: Some(gate), ..self }
+    }
+
+    /// The same client for calls that nobody waits for.
+    #[must_use]
+    pub fn patient(&self) -> Self {
+        Self { urgency: Urgency::Patient, ..self.clone() }
     }
 
     /// Asks for a payment: `POST /v2/charge` (contract §2). A denial is a report, not an error.
@@ -204,7 +223,18 @@ impl Midtrans {
         self.call(self.http.post(url).body("{}")).await?.read(Asked::Transaction(id))
     }
 
+    /// The one way out: nothing is sent past the gate.
     async fn call(&self, request: RequestBuilder) -> Result<Answer, CallError> {
+        let request = self.signed(request)?;
+        let Some(gate) = &self.gate else { return self.send(request).await };
+        gate.enter(self.urgency).await.map_err(|retry_after| CallError::Held { retry_after })?;
+        let (asking, begun) = (Asking::of(&request), Instant::now());
+        let ended = self.send(request).await;
+        gate.heard(&asking.ended(&ended, begun.elapsed())).await;
+        ended
+    }
+
+    fn signed(&self, request: RequestBuilder) -> Result<Request, CallError> {
         let json = HeaderValue::from_static("application/json");
         let mut request = request
             .header(AUTHORIZATION, self.authorization.clone())
@@ -216,6 +246,10 @@ impl Midtrans {
         if request.url().path_segments().is_some_and(|mut path| path.any(is_of_snap_api)) {
             request.headers_mut().insert("transaction-source", HeaderValue::from_static("SNAP_API"));
         }
+        Ok(request)
+    }
+
+    async fn send(&self, request: Request) -> Result<Answer, CallError> {
         tracing::debug!(http.method = %request.method(), http.path = request.url().path(), "asking the gateway");
         let response = self.http.execute(request).await.map_err(failure)?;
         answer(response).await

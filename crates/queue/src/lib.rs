@@ -1,8 +1,10 @@
 //! What a job is, and how its id travels from the ledger to whoever does it.
 //!
 //! The ledger in our own database is the truth. Redis, through apalis, or an in-memory backend, also through apalis, only
-//! carries ids, so that work starts at once; what they lose, the relay hands over again.
+//! carries ids, so that work starts at once; what they lose, the relay hands over again. Calls to the gateway are counted
+//! there too, for all processes.
 
+mod calls;
 mod lanes;
 mod memory_lane;
 mod outcome;
@@ -12,13 +14,16 @@ mod redis_lane;
 mod relay;
 mod runner;
 mod slots;
+mod throttle;
 mod work;
 mod workforce;
 
+pub use calls::Throttle;
 pub use outcome::Outcome;
 pub use queue::{Queue, QueueError, RedisSettings, ping};
 pub use runner::{Limits, Performer};
 pub use slots::{GenerateBills, Prune, Reconcile, Sweep};
+pub use throttle::{CallLimits, Circuit, Health, Stand};
 pub use work::{
     CancelPayment, DecidePayment, Job, ProcessNotification, Reason, RefundPayment, SubmitCharge, SyncPayment,
     UnknownWork, Verdict, Work,

@@ -6,10 +6,12 @@ use clock::Clock;
 use domain::{JobId, Secret};
 use store::ledger::NewJob;
 use store::{Db, StoreError, ledger};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
+use crate::calls::{Here, Throttle};
 use crate::lanes::Lanes;
 use crate::redis_lane::RedisLane;
+use crate::throttle::CallLimits;
 
 /// Wake-ups that may wait to be pushed. Past that they are dropped, and the relay finds the jobs in the ledger.
 const WAKES_MAX: usize = 10_000;
@@ -30,6 +32,7 @@ pub struct Queue {
     pub(crate) clock: Clock,
     pub(crate) lanes: Arc<Lanes>,
     wakes: mpsc::Sender<Vec<JobId>>,
+    calls: Arc<Mutex<Here>>,
 }
 
 /// Why a queue could not be opened.
@@ -47,7 +50,7 @@ impl Queue {
         let lanes = Arc::new(Lanes::new(redis));
         let (wakes, waiting) = mpsc::channel(WAKES_MAX);
         tokio::spawn(push_wakes(Arc::clone(&lanes), waiting));
-        Ok(Self { db, clock, lanes, wakes })
+        Ok(Self { db, clock, lanes, wakes, calls: Arc::default() })
     }
 
     /// Says that these jobs are in the ledger, after their transaction was committed. Never waits and never fails:
@@ -66,6 +69,13 @@ impl Queue {
         let ids = ledger::add(&self.db, jobs, self.clock.now()).await?;
         self.wake(ids.clone());
         Ok(ids)
+    }
+
+    /// The throttle of the calls to the gateway: the same one for all that ask the same Redis, and in this process.
+    #[must_use]
+    pub fn throttle(&self, limits: CallLimits) -> Throttle {
+        let (clock, lanes, here) = (self.clock.clone(), Arc::clone(&self.lanes), Arc::clone(&self.calls));
+        Throttle { limits, clock, lanes, here }
     }
 
     /// Whether Redis answers; `None` when there is none.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use apalis::prelude::TaskSink as _;
 use apalis_redis::{Config, ConnectionManager, RedisStorage};
 use domain::{JobId, Secret};
+use redis::Script;
 use redis::aio::ConnectionManagerConfig;
 use tokio::sync::Notify;
 
@@ -20,10 +21,20 @@ const BATCH: usize = 64;
 /// Ended tasks forgotten in one go.
 const FORGET: usize = 500;
 
+/// Writes the new text where the old one still stands; otherwise gives what stands there.
+const SWAP: &str = "
+    local held = redis.call('GET', KEYS[1]) or ''
+    if held ~= ARGV[1] then return held end
+    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+    return false";
+
 /// A Redis, and the names of our keys in it.
 pub(crate) struct RedisLane {
     connection: ConnectionManager,
     config: Config,
+    /// Where the standing of the calls to the gateway is kept.
+    standing_key: String,
+    swap: Script,
     /// Wakes this process' own worker when this process pushes.
     pub(crate) wake: Arc<Notify>,
 }
@@ -46,7 +57,13 @@ impl RedisLane {
             .lock_tasks(false)
             .persist_results(true)
             .emit_events(false);
-        Ok(Self { connection, config, wake: Arc::default() })
+        Ok(Self {
+            connection,
+            config,
+            standing_key: format!("{namespace}:gateway"),
+            swap: Script::new(SWAP),
+            wake: Arc::default(),
+        })
     }
 
     pub(crate) fn backend(&self) -> RedisStorage<i64> {
@@ -94,5 +111,24 @@ impl RedisLane {
     pub(crate) async fn ping(&self) -> Result<(), redis::RedisError> {
         let _pong: String = redis::cmd("PING").query_async(&mut self.connection.clone()).await?;
         Ok(())
+    }
+
+    /// The standing of the calls to the gateway; empty when there is none.
+    pub(crate) async fn standing(&self) -> Result<String, redis::RedisError> {
+        let held: Option<String> =
+            redis::cmd("GET").arg(&self.standing_key).query_async(&mut self.connection.clone()).await?;
+        Ok(held.unwrap_or_default())
+    }
+
+    /// Puts `new` in the place of `old`, for so long. `None` when that was done, else what stands there.
+    pub(crate) async fn swap_standing(
+        &self,
+        old: &str,
+        new: &str,
+        kept: Duration,
+    ) -> Result<Option<String>, redis::RedisError> {
+        let mut call = self.swap.key(&self.standing_key);
+        call.arg(old).arg(new).arg(clock::millis(kept));
+        call.invoke_async(&mut self.connection.clone()).await
     }
 }

@@ -13,6 +13,7 @@ mod tx;
 pub mod api_keys;
 pub mod audit;
 pub mod bills;
+pub mod calls;
 pub mod cash;
 pub mod checks;
 pub mod creation;

@@ -18,6 +18,8 @@ pub struct Retention {
     pub notifications: Duration,
     /// What reconciliations came to, payment by payment; their sums stay.
     pub items: Duration,
+    /// Calls to the gateway and their answers.
+    pub calls: Duration,
 }
 
 /// What was forgotten, or what would be.
@@ -29,13 +31,15 @@ pub struct Pruned {
     pub notifications: u64,
     /// Payments of reconciliations.
     pub items: u64,
+    /// Calls to the gateway.
+    pub calls: u64,
 }
 
 impl Pruned {
     /// All of them together.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.jobs + self.notifications + self.items
+        self.jobs + self.notifications + self.items + self.calls
     }
 }
 
@@ -44,6 +48,7 @@ impl std::ops::AddAssign for Pruned {
         self.jobs += other.jobs;
         self.notifications += other.notifications;
         self.items += other.items;
+        self.calls += other.calls;
     }
 }
 
@@ -52,6 +57,7 @@ struct Before {
     jobs: i64,
     notifications: i64,
     items: i64,
+    calls: i64,
 }
 
 impl Before {
@@ -64,6 +70,7 @@ impl Before {
             jobs: back(retention.jobs),
             notifications: back(retention.notifications),
             items: back(retention.items),
+            calls: back(retention.calls),
         }
     }
 }
@@ -92,14 +99,17 @@ pub async fn prune(db: &Db, retention: &Retention, limit: i64, now: Time) -> Res
         DELETE FROM reconciliation_items WHERE id IN (
             SELECT i.id FROM reconciliation_items i JOIN reconciliations r ON r.id = i.reconciliation_id
             WHERE i.at < $1 AND r.state = 'done' ORDER BY i.at, i.id LIMIT $2)";
+    const CALLS: &str = "
+        DELETE FROM gateway_calls WHERE id IN (SELECT id FROM gateway_calls WHERE at < $1 ORDER BY at, id LIMIT $2)";
     let before = Before::at(retention, now);
     let mut tx = Tx::begin(db).await?;
     delete(&mut tx, ATTEMPTS, (before.jobs, limit)).await?;
     let jobs = delete(&mut tx, JOBS, (before.jobs, limit)).await?;
     let notifications = delete(&mut tx, NOTIFICATIONS, (before.notifications, limit)).await?;
     let items = delete(&mut tx, ITEMS, (before.items, limit)).await?;
+    let calls = delete(&mut tx, CALLS, (before.calls, limit)).await?;
     tx.commit().await?;
-    Ok(Pruned { jobs, notifications, items })
+    Ok(Pruned { jobs, notifications, items, calls })
 }
 
 async fn delete(tx: &mut Tx, sql: &'static str, (before, limit): (i64, i64)) -> Result<u64, StoreError> {
@@ -117,15 +127,17 @@ pub async fn prunable(db: &Db, retention: &Retention, now: Time) -> Result<Prune
                     AND NOT EXISTS (SELECT 1 FROM jobs WHERE notification_id = n.id
                                     AND (state NOT IN ('done', 'cancelled') OR finished_at >= $1))),
                (SELECT count(*) FROM reconciliation_items i JOIN reconciliations r ON r.id = i.reconciliation_id
-                    WHERE i.at < $3 AND r.state = 'done')";
+                    WHERE i.at < $3 AND r.state = 'done'),
+               (SELECT count(*) FROM gateway_calls WHERE at < $4)";
     let before = Before::at(retention, now);
-    let (jobs, notifications, items): (i64, i64, i64) = read!(db, pool => sqlx::query_as(SQL)
+    let (jobs, notifications, items, calls): (i64, i64, i64, i64) = read!(db, pool => sqlx::query_as(SQL)
         .bind(before.jobs)
         .bind(before.notifications)
         .bind(before.items)
+        .bind(before.calls)
         .fetch_one(pool)
         .await?);
-    let [jobs, notifications, items] =
-        [jobs, notifications, items].map(|count| u64::try_from(count).unwrap_or_default());
-    Ok(Pruned { jobs, notifications, items })
+    let [jobs, notifications, items, calls] =
+        [jobs, notifications, items, calls].map(|count| u64::try_from(count).unwrap_or_default());
+    Ok(Pruned { jobs, notifications, items, calls })
 }

@@ -16,6 +16,7 @@ pub(crate) fn class(error: &CallError) -> String {
     match error {
         CallError::NotSent(_) => "not sent".to_owned(),
         CallError::Unknown(_) => "unknown".to_owned(),
+        CallError::Held { .. } => "held".to_owned(),
         CallError::RateLimited { .. } => "rate limited".to_owned(),
         CallError::Running => "running".to_owned(),
         CallError::NoSuchTransaction => "no such transaction".to_owned(),

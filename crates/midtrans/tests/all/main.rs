@@ -5,6 +5,8 @@ mod calls;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod gate;
+#[cfg(test)]
 mod gateway;
 #[cfg(test)]
 mod requests;

@@ -19,7 +19,7 @@ on_both![
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const MONTH: Retention =
-    Retention { jobs: DAY.saturating_mul(30), notifications: DAY.saturating_mul(60), items: DAY };
+    Retention { jobs: DAY.saturating_mul(30), notifications: DAY.saturating_mul(60), items: DAY, calls: DAY };
 
 fn day(count: i64) -> domain::Time {
     at(count * 24 * 3600)

@@ -1,0 +1,106 @@
+//! Calls to the gateway: what was asked and what was answered, for whoever must prove it later.
+
+use std::time::Duration;
+
+use domain::Time;
+
+use crate::time::{from_millis, millis};
+use crate::{Db, StoreError, read, write};
+
+/// So many calls are listed at most.
+const CALLS_MAX: usize = 1_000;
+
+/// A call to the gateway as it is kept: without keys and tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayCall {
+    /// The order id or transaction id that it is about, where the request tells.
+    pub name: Option<String>,
+    /// `GET` or `POST`.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// The HTTP status of the answer.
+    pub http: Option<u16>,
+    /// The body of the answer.
+    pub answer: String,
+    /// Why there is no answer.
+    pub error: Option<String>,
+    /// When it ended.
+    pub at: Time,
+    /// How long it took, to the millisecond.
+    pub took: Duration,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    name: Option<String>,
+    method: String,
+    path: String,
+    http: Option<i64>,
+    answer: String,
+    error: Option<String>,
+    at: i64,
+    took_ms: i64,
+}
+
+impl From<Row> for GatewayCall {
+    /// The database takes no status and no time that would not fit.
+    fn from(row: Row) -> Self {
+        Self {
+            name: row.name,
+            method: row.method,
+            path: row.path,
+            http: row.http.and_then(|status| u16::try_from(status).ok()),
+            answer: row.answer,
+            error: row.error,
+            at: from_millis(row.at),
+            took: Duration::from_millis(u64::try_from(row.took_ms).unwrap_or_default()),
+        }
+    }
+}
+
+/// Keeps one call.
+///
+/// # Errors
+/// When the database does.
+pub async fn record(db: &Db, call: &GatewayCall) -> Result<(), StoreError> {
+    const SQL: &str = "
+        INSERT INTO gateway_calls (name, method, path, http, answer, error, at, took_ms)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let took_ms = i64::try_from(call.took.as_millis()).unwrap_or(i64::MAX);
+    write!(db, pool => sqlx::query(SQL)
+        .bind(&call.name)
+        .bind(&call.method)
+        .bind(&call.path)
+        .bind(call.http.map(i64::from))
+        .bind(&call.answer)
+        .bind(&call.error)
+        .bind(millis(call.at))
+        .bind(took_ms)
+        .execute(pool).await.map(drop)?);
+    Ok(())
+}
+
+/// The calls about these order ids and transaction ids, the oldest first, at most a thousand.
+///
+/// # Errors
+/// When the database does.
+pub async fn of_names(db: &Db, names: &[&str]) -> Result<Vec<GatewayCall>, StoreError> {
+    const SQL: &str = "
+        SELECT id, name, method, path, http, answer, error, at, took_ms FROM gateway_calls
+        WHERE name = $1 ORDER BY id LIMIT $2";
+    let limit = i64::try_from(CALLS_MAX).unwrap_or(i64::MAX);
+    let mut rows: Vec<Row> = Vec::new();
+    for (place, name) in names.iter().enumerate() {
+        // Named twice is named once.
+        if !names[..place].contains(name) {
+            let found: Vec<Row> =
+                read!(db, pool => sqlx::query_as(SQL).bind(*name).bind(limit).fetch_all(pool).await?);
+            rows.extend(found);
+        }
+    }
+    rows.sort_by_key(|row| row.id);
+    rows.truncate(CALLS_MAX);
+    Ok(rows.into_iter().map(GatewayCall::from).collect())
+}
