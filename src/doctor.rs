@@ -130,7 +130,7 @@ pub(crate) async fn run(
 }
 
 /// The built-in simulator, whose keys follow from the secret of this installation. Makes no file.
-fn simulator(config: &Config, clock: &Clock) -> anyhow::Result<Option<Gateway>> {
+pub(crate) fn simulator(config: &Config, clock: &Clock) -> anyhow::Result<Option<Gateway>> {
     let is_made = config.secret.is_some() || roles::secret_file(config).is_some_and(|file| file.exists());
     if !is_made {
         return Ok(None);

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod csv;
 pub mod demo;
+pub mod evidence;
 pub mod http;
 pub mod reconciling;
 pub mod roles;

@@ -1,7 +1,9 @@
 //! The composition root: the command line, and which roles this process plays.
 
+mod books;
 mod doctor;
 mod keys;
+mod reconcile;
 mod welcome;
 
 use std::path::PathBuf;
@@ -68,6 +70,14 @@ enum Command {
     Admin(keys::AdminCommand),
     /// Check the way of the money, from the keys to the notification URL, and say what to do about what is wrong.
     Doctor(doctor::Options),
+    /// Compare our books with the gateway's, and mend what is behind.
+    Reconcile(reconcile::Options),
+    /// Print the trial balance of the journal, and check that it says what the payments say.
+    Balance,
+    /// Print everything that was asked, told and done about one payment, for a dispute with the gateway.
+    Evidence(books::EvidenceOptions),
+    /// Forget what is older than it has to be kept, as happens each night. Money is never forgotten.
+    Prune(books::PruneOptions),
     /// Build the demo house in an empty database that was migrated, and print its log-ins.
     Seed,
     /// Print the OpenAPI document of the service.
@@ -106,6 +116,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Worker) => play(config?, clock, Roles::WORKER).await,
         Some(Command::Scheduler) => play(config?, clock, Roles::SCHEDULER).await,
         Some(Command::Migrate) => migrate(&config?).await,
+        Some(Command::Reconcile(options)) => return reconcile::run(&options, config?, clock).await,
+        Some(Command::Balance) => books::balance(&config?).await,
+        Some(Command::Evidence(options)) => books::evidence(&config?, &options).await,
+        Some(Command::Prune(options)) => books::prune(&config?, &clock, &options).await,
         Some(Command::Seed) => seed(&config?, &clock).await,
         Some(Command::ApiKey(command)) => keys::api_key(&config?, &clock, command).await,
         Some(Command::Admin(command)) => keys::admin(&config?, &clock, command).await,

@@ -78,6 +78,7 @@ CREATE TABLE reconciliation_items (
 );
 CREATE UNIQUE INDEX reconciliation_items_payment ON reconciliation_items (reconciliation_id, payment_id);
 CREATE INDEX reconciliation_items_verdict ON reconciliation_items (reconciliation_id, verdict, id);
+CREATE INDEX reconciliation_items_of_payment ON reconciliation_items (payment_id);
 CREATE INDEX reconciliation_items_age ON reconciliation_items (at);
 CREATE INDEX payments_changed ON payments (updated_at, id);
 
@@ -97,3 +98,4 @@ CREATE INDEX notifications_age ON notifications (received_at);
 CREATE INDEX findings_open ON findings (kind, id) WHERE resolved_at IS NULL;
 CREATE INDEX jobs_ended ON jobs (finished_at) WHERE state IN ('done', 'cancelled');
 CREATE INDEX jobs_of_notification ON jobs (notification_id) WHERE notification_id IS NOT NULL;
+CREATE INDEX audit_of_subject ON audit (subject, id);

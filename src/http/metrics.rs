@@ -9,10 +9,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use queue::Circuit;
-use store::jobs;
+use store::{checks, findings, jobs};
 
 use super::{App, Problem};
 
@@ -44,7 +45,11 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
         Circuit::HalfOpen => 1,
         Circuit::Open => 2,
     };
+    let backlog = checks::backlog(&app.db, now).await?;
+    let behind_ms = backlog.oldest.map_or(0, |at| (now - at).num_milliseconds());
     for (name, help, value) in [
+        ("checks_overdue", "Payments that the gateway is to be asked about by now", backlog.overdue),
+        ("checks_oldest_overdue_milliseconds", "How long the oldest of them has waited", behind_ms),
         ("gateway_circuit", "Whether the gateway is called: 0 yes, 1 one call tries it, 2 no", circuit),
         ("jobs_due", "Jobs that are due and not claimed", depth.due),
         ("jobs_running", "Jobs that are being done", depth.running),
@@ -55,6 +60,11 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
         gauge.set(value);
         registry.register(name, help, gauge);
     }
+    let open: Family<Vec<(&str, &str)>, Gauge> = Family::default();
+    for (kind, count) in findings::count_open(&app.db).await? {
+        open.get_or_create(&vec![("kind", kind.as_str())]).set(count);
+    }
+    registry.register("findings_open", "Findings that nobody has dealt with", open);
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|error| {
         tracing::error!(%error, "the metrics could not be written");

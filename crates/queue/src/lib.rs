@@ -21,7 +21,7 @@ mod workforce;
 pub use calls::Throttle;
 pub use outcome::Outcome;
 pub use queue::{Queue, QueueError, RedisSettings, ping};
-pub use runner::{Limits, Performer};
+pub use runner::{Limits, Performer, do_one};
 pub use slots::{GenerateBills, Prune, Reconcile, Sweep};
 pub use throttle::{CallLimits, Circuit, Health, Stand};
 pub use work::{

@@ -53,6 +53,18 @@ pub trait Performer: Send + Sync + 'static {
     fn perform(&self, work: Work, lease: &Lease) -> impl Future<Output = Outcome> + Send;
 }
 
+impl<P: Performer> Performer for std::sync::Arc<P> {
+    fn perform(&self, work: Work, lease: &Lease) -> impl Future<Output = Outcome> + Send {
+        P::perform(self, work, lease)
+    }
+}
+
+/// Does one job here and now, as a worker would: if it is due and nobody has it. For the command line.
+pub async fn do_one<P: Performer>(queue: &Queue, performer: P, limits: Limits, id: JobId) {
+    let (now, ended) = (CancellationToken::new(), watch::Sender::new(0));
+    Runner { queue: queue.clone(), performer, limits, now, ended }.run(id).await;
+}
+
 /// Does jobs, one call each.
 pub(crate) struct Runner<P> {
     pub(crate) queue: Queue,

@@ -149,3 +149,14 @@ pub async fn newest(db: &Db, before_id: Option<i64>, limit: i64) -> Result<Vec<R
     let before_id = before_id.unwrap_or(i64::MAX);
     Ok(read!(db, pool => sqlx::query_as(SQL).bind(before_id).bind(limit).fetch_all(pool).await?))
 }
+
+/// What was done to `subject`, oldest first, at most a thousand rows.
+///
+/// # Errors
+/// When the database does.
+pub async fn of_subject(db: &Db, subject: &str) -> Result<Vec<Row>, StoreError> {
+    const SQL: &str = "
+        SELECT id, at, actor, action, subject, before, after, reason FROM audit
+        WHERE subject = $1 ORDER BY id LIMIT 1000";
+    Ok(read!(db, pool => sqlx::query_as(SQL).bind(subject).fetch_all(pool).await?))
+}

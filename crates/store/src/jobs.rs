@@ -100,6 +100,42 @@ pub async fn attempts_of(db: &Db, id: JobId) -> Result<Vec<Attempt>, StoreError>
     Ok(rows.into_iter().map(|(attempt, outcome, note)| Attempt { attempt, outcome, note }).collect())
 }
 
+/// One ended attempt at a job about a payment.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Trace {
+    /// What kind of work.
+    pub kind: String,
+    /// Which attempt, from 1.
+    pub attempt: i64,
+    /// `done`, `retry`, `later`, `dead` or `lost`.
+    pub outcome: String,
+    /// Why, where there is something to say.
+    pub note: Option<String>,
+    /// When it began, in milliseconds since 1970.
+    pub started_at: Option<i64>,
+    /// When it ended, in milliseconds since 1970.
+    pub finished_at: i64,
+}
+
+impl Trace {
+    /// When it ended.
+    #[must_use]
+    pub fn time(&self) -> Time {
+        from_millis(self.finished_at)
+    }
+}
+
+/// The ended attempts at jobs about a payment, oldest first, at most a thousand.
+///
+/// # Errors
+/// When the database does.
+pub async fn traces_of(db: &Db, id: PaymentId) -> Result<Vec<Trace>, StoreError> {
+    const SQL: &str = "
+        SELECT j.kind, a.attempt, a.outcome, a.note, a.started_at, a.finished_at
+        FROM jobs j JOIN job_attempts a ON a.job_id = j.id WHERE j.payment_id = $1 ORDER BY a.id LIMIT 1000";
+    Ok(read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_all(pool).await?))
+}
+
 /// How the ledger stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Depth {

@@ -158,6 +158,42 @@ pub async fn newest(db: &Db, limit: i64) -> Result<Vec<Notification>, StoreError
     Ok(rows.into_iter().map(Notification::from).collect())
 }
 
+/// A notification about a payment, whole, for whoever must prove what the gateway said.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Told {
+    /// When it first came, in milliseconds since 1970.
+    pub received_at: i64,
+    /// How often it came.
+    pub seen: i64,
+    /// What it claims has happened.
+    pub event: Option<String>,
+    /// Whether its signature was one of ours.
+    pub verified: bool,
+    /// What became of it.
+    pub outcome: Option<String>,
+    /// The body as it came.
+    pub body: String,
+}
+
+impl Told {
+    /// When it first came.
+    #[must_use]
+    pub fn time(&self) -> Time {
+        from_millis(self.received_at)
+    }
+}
+
+/// What notifications told of a payment, oldest first, at most a thousand.
+///
+/// # Errors
+/// When the database does.
+pub async fn told_of(db: &Db, payment: PaymentId) -> Result<Vec<Told>, StoreError> {
+    const SQL: &str = "
+        SELECT received_at, seen, event, verified, outcome, body FROM notifications
+        WHERE payment_id = $1 ORDER BY id LIMIT 1000";
+    Ok(read!(db, pool => sqlx::query_as(SQL).bind(payment.0).fetch_all(pool).await?))
+}
+
 /// What became of a notification, with all that must commit together with it.
 #[derive(Debug, Clone)]
 pub struct Conclusion<'a> {

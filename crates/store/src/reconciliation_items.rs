@@ -134,3 +134,15 @@ pub async fn items(db: &Db, run: i64, verdict: Option<Verdict>, page: Page) -> R
         .fetch_all(pool)
         .await?))
 }
+
+/// What comparisons came to for one payment, oldest first, at most a thousand.
+///
+/// # Errors
+/// When the database does.
+pub async fn of_payment(db: &Db, payment: PaymentId) -> Result<Vec<Item>, StoreError> {
+    const SQL: &str = "
+        SELECT i.id, p.invoice, i.verdict, i.before, i.after, i.detail, i.at
+        FROM reconciliation_items i JOIN payments p ON p.id = i.payment_id
+        WHERE i.payment_id = $1 ORDER BY i.id LIMIT 1000";
+    Ok(read!(db, pool => sqlx::query_as(SQL).bind(payment.0).fetch_all(pool).await?))
+}

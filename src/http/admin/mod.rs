@@ -2,6 +2,7 @@
 
 mod audit;
 mod bills;
+mod evidence;
 mod export;
 mod findings;
 mod methods;
@@ -31,6 +32,7 @@ pub(super) fn routes() -> Routes {
         .merge(payments::routes())
         .merge(reconciliations::routes())
         .merge(findings::routes())
+        .merge(evidence::routes())
         .merge(audit::routes())
 }
 

@@ -1,0 +1,108 @@
+//! `kasir balance`, `kasir evidence` and `kasir prune`: looking into the books, and tidying them, from the command line.
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use clock::Clock;
+use domain::Invoice;
+use kasir::config::Config;
+use kasir::{evidence, roles};
+use store::pruning::{self, Pruned};
+use store::{Db, journal, payments};
+
+/// Rows of each table that are forgotten in one transaction.
+const BATCH: i64 = 1_000;
+/// Payments that are named when the journal does not agree with them.
+const NAMED: i64 = 20;
+
+/// Which payment, and in what form.
+#[derive(Args)]
+pub(crate) struct EvidenceOptions {
+    /// The payment's number, the gateway's order_id.
+    invoice: String,
+    /// CSV for a spreadsheet, in place of JSON.
+    #[arg(long)]
+    csv: bool,
+}
+
+/// How to forget.
+#[derive(Args)]
+pub(crate) struct PruneOptions {
+    /// Only count what would be forgotten.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Prints the trial balance, and fails when the journal does not say what the payments say.
+pub(crate) async fn balance(config: &Config) -> anyhow::Result<()> {
+    let db = open(config).await?;
+    let balances = journal::trial_balance(&db).await?;
+    println!("{:<14} {:>20} {:>20} {:>20}", "account", "debit", "credit", "balance");
+    for one in &balances {
+        println!("{:<14} {:>20} {:>20} {:>20}", one.account.as_str(), one.debit, one.credit, one.net());
+    }
+    let (debit, credit): (i64, i64) =
+        balances.iter().fold((0, 0), |(debit, credit), one| (debit + one.debit, credit + one.credit));
+    println!("{:<14} {debit:>20} {credit:>20} {:>20}", "sum", debit - credit);
+    let drifted = journal::drifted(&db, NAMED).await?;
+    if !drifted.is_empty() {
+        let ids: Vec<String> = drifted.iter().map(ToString::to_string).collect();
+        bail!("the journal does not say what these payments say: {}", ids.join(", "));
+    }
+    Ok(())
+}
+
+/// Prints everything about one payment.
+pub(crate) async fn evidence(config: &Config, options: &EvidenceOptions) -> anyhow::Result<()> {
+    let db = open(config).await?;
+    let invoice = Invoice::try_from(options.invoice.as_str())?;
+    let payment = payments::find_by_invoice(&db, &invoice).await?;
+    let payment = payment.with_context(|| format!("there is no payment {invoice}"))?;
+    let evidence = evidence::gather(&db, &payment).await?;
+    match options.csv {
+        true => print!("{}", evidence.csv()),
+        false => println!("{}", serde_json::to_string_pretty(&evidence)?),
+    }
+    Ok(())
+}
+
+/// Forgets what is older than it has to be kept, in batches.
+pub(crate) async fn prune(config: &Config, clock: &Clock, options: &PruneOptions) -> anyhow::Result<()> {
+    let db = open(config).await?;
+    let retention = config.file.retention();
+    if options.dry_run {
+        tell("would be forgotten", &pruning::prunable(&db, &retention, clock.now()).await?);
+        return Ok(());
+    }
+    let mut all = Pruned::default();
+    loop {
+        let pruned = pruning::prune(&db, &retention, BATCH, clock.now()).await?;
+        if pruned.total() == 0 {
+            break;
+        }
+        all += pruned;
+        eprintln!("{} rows so far", all.total());
+    }
+    tell("forgotten", &all);
+    Ok(())
+}
+
+fn tell(what: &str, pruned: &Pruned) {
+    let Pruned { jobs, notifications, items, calls } = pruned;
+    for (name, count) in [
+        ("jobs", jobs),
+        ("notifications", notifications),
+        ("reconciliation items", items),
+        ("calls to the gateway", calls),
+    ] {
+        println!("{name:<22} {count:>10} {what}");
+    }
+}
+
+async fn open(config: &Config) -> anyhow::Result<Db> {
+    let db = roles::open_database(config).await?;
+    let missing = store::pending_migrations(&db).await?;
+    if missing > 0 {
+        bail!("the database lacks {missing} migration(s): run `kasir migrate` first");
+    }
+    Ok(db)
+}
