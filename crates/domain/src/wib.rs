@@ -42,6 +42,13 @@ pub fn end_of_day(date: NaiveDate) -> Time {
     local.map_or_else(Time::default, |local| local.with_timezone(&chrono::Utc))
 }
 
+/// The first moment of the day in Jakarta.
+#[must_use]
+pub fn start_of_day(date: NaiveDate) -> Time {
+    let local = date.and_hms_opt(0, 0, 0).unwrap_or_default().and_local_timezone(wib()).earliest();
+    local.map_or_else(Time::default, |local| local.with_timezone(&chrono::Utc))
+}
+
 /// The month it is in Jakarta; `None` outside the years that bills are made for.
 #[must_use]
 pub fn today(at: Time) -> Option<Period> {
