@@ -45,5 +45,6 @@ mod relay;
 mod repeats;
 mod schema;
 mod sessions;
+mod statements;
 mod support;
 mod unwanted;
