@@ -137,10 +137,11 @@ pub(crate) async fn behind_in(
                OR (p.state IN ('asked', 'pending') AND l.kind = 'transactions'
                    AND lower(l.status) IN ('deny', 'cancel', 'expire', 'failure'))
                OR (p.state = 'failed' AND p.failure <> 'reversed' AND l.is_money)
-               OR (p.state IN ('paid', 'partially_refunded')
-                   AND (l.entry IN ('refund', 'chargeback', 'reversal')
-                        OR (l.kind = 'transactions' AND lower(l.status) NOT IN ('settlement', 'capture', 'pending',
-                                                                               'authorize')))))
+               OR (p.state = 'paid' AND (l.entry IN ('refund', 'chargeback', 'reversal')
+                   OR (l.kind = 'transactions' AND lower(l.status) NOT IN ('settlement', 'capture', 'pending',
+                                                                          'authorize'))))
+               OR (p.state = 'partially_refunded' AND (l.entry IN ('chargeback', 'reversal')
+                   OR (l.kind = 'transactions' AND lower(l.status) IN ('refund', 'chargeback')))))
         ORDER BY p.id";
     let ids: Vec<i64> = in_tx!(tx, conn => sqlx::query_scalar(SQL)
         .bind(statement).bind(above).fetch_all(conn).await?);

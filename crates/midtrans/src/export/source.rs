@@ -9,7 +9,6 @@ use super::{ExportError, Limits, hex_of};
 
 /// So much of a file is looked at to find what stands between its columns.
 const HEADER_BYTES_MAX: u64 = 64 * 1024;
-const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// What stands between columns: a comma, in European exports a semicolon, or a tab.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
@@ -22,7 +21,7 @@ enum Limit {
     Row,
 }
 
-/// A reader that counts, and begins after the byte order mark.
+/// A reader that counts. The parser passes over a byte order mark by itself.
 pub(super) struct Source<R: Read> {
     reader: R,
     /// What was read to find the delimiter, and how much of it was handed on.
@@ -38,13 +37,10 @@ impl<R: Read> Source<R> {
     pub(super) fn open(mut reader: R, limits: &Limits) -> Result<Self, ExportError> {
         let mut header = Vec::new();
         (&mut reader).take(HEADER_BYTES_MAX).read_to_end(&mut header)?;
-        let start = if header.starts_with(BOM) { BOM.len() } else { 0 };
-        let mut digest = Sha256::new();
-        digest.update(header.get(..start).unwrap_or_default());
         Ok(Self {
             reader,
-            header: (header, start),
-            digest,
+            header: (header, 0),
+            digest: Sha256::new(),
             bytes: 0,
             is_at_end: false,
             in_row: AtomicU64::new(0),
@@ -54,10 +50,10 @@ impl<R: Read> Source<R> {
 
     /// The delimiter that occurs most in the first line, outside of quotation marks.
     pub(super) fn delimiter(&self) -> u8 {
-        let (header, start) = &self.header;
+        let (header, _) = &self.header;
         let mut quoted = false;
         let mut counts = [0_u32; DELIMITERS.len()];
-        for byte in header.iter().skip(*start) {
+        for byte in header {
             match byte {
                 b'"' => quoted = !quoted,
                 b'\n' | b'\r' if !quoted => break,
