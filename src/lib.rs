@@ -3,6 +3,7 @@
 pub mod config;
 pub mod demo;
 pub mod http;
+pub mod importing;
 pub mod roles;
 pub mod shutdown;
 pub mod telemetry;

@@ -1,6 +1,7 @@
 //! The composition root: the command line, and which roles this process plays.
 
 mod doctor;
+mod import;
 mod keys;
 mod welcome;
 
@@ -68,6 +69,8 @@ enum Command {
     Admin(keys::AdminCommand),
     /// Check the way of the money, from the keys to the notification URL, and say what to do about what is wrong.
     Doctor(doctor::Options),
+    /// Import the statements of the Midtrans dashboard, and compare them with the books. Exits with 2 on differences.
+    Import(import::Options),
     /// Build the demo house in an empty database that was migrated, and print its log-ins.
     Seed,
     /// Print the OpenAPI document of the service.
@@ -101,6 +104,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         // Mistakes of the configuration are findings among others.
         Some(Command::Doctor(options)) => return doctor::run(&options, config, clock).await,
+        Some(Command::Import(options)) => return import::run(&options, &config?, &clock).await,
         None | Some(Command::Serve | Command::Openapi) => serve(config?, clock).await,
         Some(Command::Api) => play(config?, clock, Roles::API).await,
         Some(Command::Worker) => play(config?, clock, Roles::WORKER).await,

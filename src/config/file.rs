@@ -12,6 +12,8 @@ const YEAR_MIN: u64 = 366 * 24 * 60;
 const VALID_FOR_MIN_MAX: u64 = 180 * 24 * 60;
 /// No gateway gives back later.
 const REFUND_DAYS_MAX: u32 = 3_660;
+/// Nobody waits longer for a payout.
+const PAYOUT_DAYS_MAX: u32 = 60;
 /// A hosted page is open for so long at least, and at most.
 const PAGE_MIN: Duration = Duration::from_secs(5 * 60);
 const PAGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -30,6 +32,8 @@ pub struct File {
     pub login: Login,
     /// The house and its rent.
     pub house: House,
+    /// The comparison with the gateway's statements.
+    pub reconcile: Reconcile,
     /// What the house sets for a method, by its name.
     pub methods: BTreeMap<String, MethodSettings>,
 }
@@ -100,6 +104,14 @@ pub struct House {
     pub due_day: u32,
     /// Whether a month that is lived in only in part costs only that part.
     pub pro_rata: bool,
+}
+
+/// The comparison with the gateway's statements.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reconcile {
+    /// A payment is paid out so many working days after it was paid.
+    pub payout_days: u32,
 }
 
 /// How people log in.
@@ -207,6 +219,12 @@ impl Default for Login {
     }
 }
 
+impl Default for Reconcile {
+    fn default() -> Self {
+        Self { payout_days: 3 }
+    }
+}
+
 impl Default for House {
     fn default() -> Self {
         Self { default_price: Rupiah::MILLION, due_day: 10, pro_rata: false }
@@ -261,6 +279,9 @@ impl File {
         }
         if !(1..=31).contains(&self.house.due_day) {
             mistakes.push("house.due_day is not a day from 1 to 31".to_owned());
+        }
+        if !(1..=PAYOUT_DAYS_MAX).contains(&self.reconcile.payout_days) {
+            mistakes.push(format!("reconcile.payout_days is not between 1 and {PAYOUT_DAYS_MAX}"));
         }
         self.check_methods(mistakes);
         if limits.job_timeout_s <= self.gateway.timeout_s {
