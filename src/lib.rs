@@ -5,6 +5,7 @@ pub mod csv;
 pub mod demo;
 pub mod evidence;
 pub mod http;
+pub mod importing;
 pub mod reconciling;
 pub mod roles;
 pub mod shutdown;

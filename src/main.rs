@@ -2,6 +2,7 @@
 
 mod books;
 mod doctor;
+mod import;
 mod keys;
 mod reconcile;
 mod welcome;
@@ -78,6 +79,8 @@ enum Command {
     Evidence(books::EvidenceOptions),
     /// Forget what is older than it has to be kept, as happens each night. Money is never forgotten.
     Prune(books::PruneOptions),
+    /// Import the statements of the Midtrans dashboard, and compare them with the books. Exits with 2 on differences.
+    Import(import::Options),
     /// Build the demo house in an empty database that was migrated, and print its log-ins.
     Seed,
     /// Print the OpenAPI document of the service.
@@ -111,6 +114,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         // Mistakes of the configuration are findings among others.
         Some(Command::Doctor(options)) => return doctor::run(&options, config, clock).await,
+        Some(Command::Import(options)) => return import::run(&options, &config?, &clock).await,
         None | Some(Command::Serve | Command::Openapi) => serve(config?, clock).await,
         Some(Command::Api) => play(config?, clock, Roles::API).await,
         Some(Command::Worker) => play(config?, clock, Roles::WORKER).await,

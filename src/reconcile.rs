@@ -29,8 +29,8 @@ const SHOWN: i64 = 50;
 
 const HELP: &str = "\
 Asks Midtrans about every payment that lived between the two days (in Jakarta, both included) and mends our books where
-they are behind, as a poll would. Running workers need not be stopped: whoever is quicker does it. Should this command
-be interrupted, a worker goes on.
+they are behind, as a poll would. Nothing that runs need be stopped: whoever is quicker does it. Should this command be
+interrupted, a worker goes on.
 
   kasir reconcile                                          the last 7 days
   kasir reconcile --from 2026-11-01 --to 2026-11-30        a month

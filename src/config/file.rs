@@ -15,6 +15,8 @@ const YEAR_MIN: u64 = 366 * 24 * 60;
 const DAYS_MAX: u64 = 36_525;
 /// Between the end of a call and the word of it, at most.
 const CALL_SLACK_S: u64 = 5;
+/// Nobody waits longer for a payout.
+const PAYOUT_DAYS_MAX: u32 = 60;
 
 /// What `kasir.toml` may say. A name that is not known is a mistake.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -130,6 +132,8 @@ pub struct Reconcile {
     pub days: u64,
     /// A change that no notification has told of within so many minutes is a finding.
     pub notification_grace_min: u64,
+    /// A payment is paid out so many working days after it was paid.
+    pub payout_days: u32,
 }
 
 /// How long what can be forgotten is kept, in days. What is about money is kept for ever.
@@ -148,7 +152,7 @@ pub struct Keep {
 
 impl Default for Reconcile {
     fn default() -> Self {
-        Self { days: 30, notification_grace_min: 15 }
+        Self { days: 30, notification_grace_min: 15, payout_days: 3 }
     }
 }
 
@@ -274,6 +278,9 @@ impl File {
             mistakes.push("reconcile.notification_grace_min is more than a year".to_owned());
         }
         methods::check(&self.methods, mistakes);
+        if !(1..=PAYOUT_DAYS_MAX).contains(&self.reconcile.payout_days) {
+            mistakes.push(format!("reconcile.payout_days is not between 1 and {PAYOUT_DAYS_MAX}"));
+        }
         if limits.job_timeout_s <= self.gateway.timeout_s {
             mistakes.push("limits.job_timeout_s is not longer than gateway.timeout_s".to_owned());
         }

@@ -24,6 +24,7 @@ mod process;
 mod readme;
 mod redis_lost;
 mod servers;
+mod statements;
 mod stopping;
 mod tls;
 mod waiting;

@@ -31,6 +31,7 @@ mod inbox;
 mod kost;
 mod log;
 mod missed;
+mod month;
 mod pay;
 mod permutations;
 #[path = "../program/mod.rs"]
@@ -41,6 +42,7 @@ mod rest;
 mod reversals;
 mod roles;
 mod sessions;
+mod statements;
 mod supersede;
 mod throttle;
 mod trouble;

@@ -28,7 +28,7 @@ finding_kinds! {
     MissedNotification = "missed_notification",
     /// The gateway has another amount or currency than our bill.
     AmountMismatch = "amount_mismatch",
-    /// A notification with a valid signature for an order that we never issued.
+    /// A notification with a valid signature, or a line of a statement, for an order that we never issued.
     UnknownOrder = "unknown_order",
     /// A settlement was taken back.
     Reversal = "reversal",
@@ -44,6 +44,8 @@ finding_kinds! {
     ExternalRefund = "external_refund",
     /// The payer's bank took the money back.
     Chargeback = "chargeback",
+    /// Our books hold money that a statement of the gateway should have, or that should have been paid out, and has not.
+    MissingPayout = "missing_payout",
 }
 
 impl TryFrom<&str> for FindingKind {

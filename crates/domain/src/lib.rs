@@ -1,11 +1,13 @@
 //! What a payment is and what may become of it: types and the transition function, with no I/O, no clock and no async.
 
 mod bill;
+mod coverage;
 mod finding;
 mod fold;
 mod ids;
 mod instruction;
 mod journal;
+mod matching;
 mod method;
 mod money;
 mod payment;
@@ -16,9 +18,11 @@ mod rules;
 mod schedule;
 mod secret;
 mod state;
+mod statement;
 mod wib;
 
 pub use bill::{BillStatus, Period};
+pub use coverage::{Coverage, working_days_after, working_days_between};
 pub use finding::FindingKind;
 pub use fold::{Amount, Learned, Page, Report, Ruling, fold};
 pub use ids::{
@@ -27,6 +31,7 @@ pub use ids::{
 };
 pub use instruction::Instruction;
 pub use journal::{Account, PostingKind, Standing, Transfer};
+pub use matching::{Books, Known, Match, Told, Verdict, three_way};
 pub use method::{AskedBy, ChargeAs, Confirmation, Method, Profile};
 pub use money::Rupiah;
 pub use payment::{Payment, PublicStatus};
@@ -37,6 +42,7 @@ pub use rules::{NoRefund, OutOfRange, Refunds, RuleBook, Rules, Share};
 pub use schedule::PollSchedule;
 pub use secret::Secret;
 pub use state::{Event, Failure, State, Step};
+pub use statement::{Entry, Flow, Said, StatementKind, StatementLine};
 pub use wib::{date_of, end_of_day, long_form, start_of_day, today};
 
 /// A point in time, in UTC.

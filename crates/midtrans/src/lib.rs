@@ -7,6 +7,7 @@ mod answer;
 mod call_error;
 mod charge;
 mod client;
+pub mod export;
 mod fields;
 mod gate;
 mod http;

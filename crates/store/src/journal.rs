@@ -119,6 +119,43 @@ pub(crate) async fn post_move_in(
     Ok(())
 }
 
+/// Posts what the lines of a statement above a row say of our payments: fee, tax and payout. Each has the payment for its
+/// cause, so it is posted once, in whichever file it comes and however often; what goes back in a payout has its line.
+pub(crate) async fn post_lines_in(
+    tx: &mut Tx,
+    (statement, above): (i64, i64),
+    now: Time,
+) -> Result<(), StoreError> {
+    const FEES: &str = "
+        INSERT INTO postings (kind, debit, credit, amount, payment_id, cause, at)
+        SELECT 'fee', 'fees', 'gateway', l.fee, p.id, 'fee:' || p.invoice, $3
+        FROM statement_lines AS l JOIN payments AS p ON p.id = l.payment_id
+        WHERE l.statement_id = $1 AND l.id > $2 AND l.kind <> 'transactions' AND l.entry = 'payment' AND l.is_money
+          AND l.fee > 0 AND p.method <> 'cash'
+        ORDER BY l.id ON CONFLICT (cause) DO NOTHING";
+    const VAT: &str = "
+        INSERT INTO postings (kind, debit, credit, amount, payment_id, cause, at)
+        SELECT 'vat', 'vat', 'gateway', l.vat, p.id, 'vat:' || p.invoice, $3
+        FROM statement_lines AS l JOIN payments AS p ON p.id = l.payment_id
+        WHERE l.statement_id = $1 AND l.id > $2 AND l.kind <> 'transactions' AND l.entry = 'payment' AND l.is_money
+          AND l.vat > 0 AND p.method <> 'cash'
+        ORDER BY l.id ON CONFLICT (cause) DO NOTHING";
+    const PAYOUTS: &str = "
+        INSERT INTO postings (kind, debit, credit, amount, payment_id, cause, at)
+        SELECT 'payout', CASE WHEN l.net > 0 THEN 'bank' ELSE 'gateway' END,
+               CASE WHEN l.net > 0 THEN 'gateway' ELSE 'bank' END, abs(l.net), p.id,
+               'payout:' || CASE WHEN l.entry = 'payment' THEN p.invoice ELSE l.line_key END, $3
+        FROM statement_lines AS l JOIN payments AS p ON p.id = l.payment_id
+        WHERE l.statement_id = $1 AND l.id > $2 AND l.kind = 'payout' AND l.is_money AND l.net <> 0
+          AND l.entry IN ('payment', 'refund', 'chargeback', 'reversal') AND p.method <> 'cash'
+        ORDER BY l.id ON CONFLICT (cause) DO NOTHING";
+    for sql in [FEES, VAT, PAYOUTS] {
+        in_tx!(&mut *tx, conn => sqlx::query(sql)
+            .bind(statement).bind(above).bind(millis(now)).execute(conn).await.map(drop)?);
+    }
+    Ok(())
+}
+
 /// What was posted for a payment, oldest first, at most a thousand rows.
 ///
 /// # Errors

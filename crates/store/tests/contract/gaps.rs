@@ -79,6 +79,13 @@ async fn a_change_that_was_told_of_is_none(db: Db) {
     let looked = gaps::tell_missed(&db, at(100), at(1_000)).await.unwrap();
     assert_eq!((looked.changes, looked.missed), (3, 0));
     assert_eq!(missed(&db).await, []);
+    let payment = store::payments::find_by_invoice(&db, &"KSR-1".try_into().unwrap()).await.unwrap().unwrap();
+    let told = notifications::told_of(&db, payment.id).await.unwrap().remove(0);
+    assert_eq!(
+        (told.event.as_deref(), told.outcome.as_deref(), told.seen),
+        (Some("settled"), Some("sync"), 1)
+    );
+    assert_eq!((told.time(), told.verified, told.body.as_str()), (at(20), true, "{\"event\":\"settled\"}"));
 }
 
 async fn what_a_call_of_ours_brought_about_needs_no_notification(db: Db) {

@@ -50,5 +50,6 @@ mod relay;
 mod repeats;
 mod schema;
 mod sessions;
+mod statements;
 mod support;
 mod unwanted;

@@ -26,7 +26,11 @@ fn day(count: i64) -> domain::Time {
 }
 
 async fn done(db: &Db, key: &str) {
-    let id = add(db, job(key)).await;
+    done_job(db, job(key), key).await;
+}
+
+async fn done_job(db: &Db, new: NewJob, key: &str) {
+    let id = add(db, new).await;
     let lease = claim(db, id, key, at(10)).await.unwrap().lease;
     assert!(ledger::finish(db, &lease, &Finish::Done, at(10)).await.unwrap());
 }
@@ -34,7 +38,9 @@ async fn done(db: &Db, key: &str) {
 async fn only_what_is_over_and_old_is_forgotten(db: Db) {
     let house = House::open(&db).await;
     let payment = house.moves(&house.pays("KSR-1").await, State::Paid).await;
-    done(&db, "done").await;
+    done_job(&db, NewJob { payment_id: Some(payment.id), ..job("done") }, "done").await;
+    let traces = jobs::traces_of(&db, payment.id).await.unwrap();
+    assert_eq!((traces.len(), traces[0].outcome.as_str(), traces[0].time()), (1, "done", at(10)));
     add(&db, job("ready")).await;
     let dead = add(&db, job("dead")).await;
     let lease = claim(&db, dead, "t", at(10)).await.unwrap().lease;

@@ -146,6 +146,8 @@ async fn the_sums_of_a_run_are_those_of_its_items(db: Db) {
     let page = Page { after: None, limit: 3 };
     let repaired = reconciliation_items::items(&db, run.id, Some(Verdict::Repaired), page).await.unwrap();
     assert_eq!((repaired.len(), repaired[0].invoice.as_str()), (1, "KSR-4"));
+    let of_one = reconciliation_items::of_payment(&db, all[2].id).await.unwrap();
+    assert_eq!(of_one, repaired);
 }
 
 async fn finds(db: &Db, kind: FindingKind, cause: &str) {

@@ -233,4 +233,7 @@ async fn an_order_is_work_and_audit_together(db: Db) {
     let refused = audit::order(&db, ("payment.sync", "payment:x".to_owned()), broken, &by).await;
     assert!(matches!(refused, Err(StoreError::Database(_))), "{refused:?}");
     assert_eq!(audit::newest(&db, None, 9).await.unwrap().len(), 2, "no audit of what was not ordered");
+    let subject = format!("payment:{}", payment.invoice);
+    assert_eq!(audit::of_subject(&db, &subject).await.unwrap().len(), 2);
+    assert_eq!(audit::of_subject(&db, "payment:x").await.unwrap(), []);
 }
