@@ -22,6 +22,7 @@ mod missed;
 mod outage;
 mod process;
 mod readme;
+mod reconcile;
 mod redis_lost;
 mod servers;
 mod statements;

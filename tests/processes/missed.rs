@@ -83,6 +83,42 @@ async fn a_settlement_that_was_never_told_is_found_when_the_tenant_looks() {
     worker.assert_alive();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_on_the_page_sees_the_payment_paid_without_any_notification() {
+    let kost = Kost::with_tenants(BILLS).await;
+    let port = free_port();
+    let _api = kost.start_api(port).await;
+    let mut worker = kost.start_worker();
+    kost.sim.faults(|faults| faults.notifications.drop_all = true);
+    let paying = everybody_is_instructed(&kost, port).await;
+    let front_end = kost.front_end(port);
+    let seen = kost.tenants.iter().zip(&paying).map(async |(tenant, paying)| {
+        // The page is open for a while before the tenant pays.
+        front_end.payment(tenant, &paying.invoice).await;
+        kost.sim.settle(&paying.invoice).await.unwrap();
+        let paid = Instant::now();
+        eventually(s(40), "the tenant sees it paid", async || {
+            tokio::time::sleep(ms(500)).await;
+            match front_end.payment(tenant, &paying.invoice).await["status"] == "paid" {
+                true => Ok(()),
+                false => Err("it is not".to_owned()),
+            }
+        })
+        .await;
+        paid.elapsed()
+    });
+    let mut seen = futures::future::join_all(seen).await;
+    seen.sort_unstable();
+    println!(
+        "without notifications, a page that looks twice a second shows paid after {:.1?} (median) and {:.1?} (longest)",
+        seen[seen.len() / 2],
+        seen[seen.len() - 1]
+    );
+    assert_eq!(kost.sim.notifications_sent().len(), 0);
+    kost.all_quiet(s(20)).await;
+    worker.assert_alive();
+}
+
 async fn everybody_is_instructed(kost: &Kost, port: u16) -> Vec<Paying> {
     let paying = kost.front_end(port).everybody_pays(kost.tenants.clone()).await;
     kost.all_instructed(PAYMENTS, s(20)).await;

@@ -45,7 +45,8 @@ pub(crate) struct Kost {
     pub(crate) db: Db,
     pub(crate) sim: Simulator,
     pub(crate) setup: Setup,
-    program: Program,
+    pub(crate) program: Program,
+    pub(crate) config: Config,
     client: reqwest::Client,
     said: Mutex<String>,
     closed: bool,
@@ -93,6 +94,13 @@ impl Kost {
         Self::open_as(setup, &[], &file).await
     }
 
+    /// The same house, which makes two calls a second, so that a sweep takes twenty polls.
+    pub(crate) async fn that_polls_slowly(self) -> Self {
+        let setup = self.setup;
+        self.close().await;
+        Self::open_as(setup, &[], &FILE.replace("calls_per_s = 1000", "calls_per_s = 2")).await
+    }
+
     async fn open_as(setup: Setup, more: &[(&'static str, &str)], file: &str) -> Self {
         log::listen();
         let _installed = rustls::crypto::ring::default_provider().install_default();
@@ -108,7 +116,7 @@ impl Kost {
         env.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let find = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
         let config = Config::from_parts(&find, file).unwrap();
-        let program = Program::start(config, &clock).await;
+        let program = Program::start(config.clone(), &clock).await;
         sim.set_notification_url(Some(format!("{}/api/midtrans-notification", program.url)));
         let client = midtrans::http_client(Duration::from_secs(5), Duration::from_secs(30)).unwrap();
         let (said, closed) = (Mutex::default(), false);
@@ -118,6 +126,7 @@ impl Kost {
             sim,
             setup,
             program,
+            config,
             client,
             said,
             closed,

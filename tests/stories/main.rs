@@ -23,6 +23,7 @@ macro_rules! stories {
 mod admin;
 mod billing;
 mod cards;
+mod crowd;
 mod events;
 mod fixtures;
 mod giving_back;
@@ -32,6 +33,7 @@ mod kost;
 mod log;
 mod missed;
 mod month;
+mod outages;
 mod pay;
 mod permutations;
 #[path = "../program/mod.rs"]

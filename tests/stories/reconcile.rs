@@ -19,6 +19,7 @@ stories![
     what_makes_no_sense_is_not_compared,
     a_finding_is_dealt_with_once_and_only_by_admins,
     a_change_that_no_notification_told_of_is_a_finding_until_one_does,
+    everything_about_a_payment_is_one_document,
 ];
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -29,11 +30,6 @@ async fn admin_get(kost: &Kost, admin: &str, path: &str) -> Answer {
 
 async fn admin_post(kost: &Kost, admin: &str, (path, body): (&str, Value)) -> Answer {
     kost.send(kost.request_of(admin, Method::POST, path).json(&body)).await
-}
-
-/// How often the gateway was asked how a transaction stands.
-fn looks(kost: &Kost) -> usize {
-    kost.sim.calls().iter().filter(|call| call.path.ends_with("/status")).count()
 }
 
 /// The newest comparison, after the night's job was done.
@@ -81,12 +77,12 @@ async fn ten_schedulers_compare_once_a_night(kost: Kost) {
         kost.ask_for_the_night().await;
     }
     kost.run_jobs().await;
-    let asked = looks(&kost);
+    let asked = kost.looks();
     for _ in 0..3 {
         kost.ask_for_the_night().await;
     }
     kost.run_jobs().await;
-    assert_eq!(looks(&kost), asked, "the night was over");
+    assert_eq!(kost.looks(), asked, "the night was over");
     let runs = admin_get(&kost, &sari, "/api/admin/reconciliations").await.body;
     assert_eq!(runs.as_array().unwrap().len(), 1);
     kost.close().await;
@@ -181,14 +177,14 @@ async fn a_gateway_that_is_down_delays_a_comparison_and_fails_none(kost: Kost) {
 async fn a_payment_about_which_the_gateway_says_nothing_is_told(kost: Kost) {
     let sari = kost.admin("Sari").await;
     let (_, invoice) = kost.paying("Budi", "bca").await;
-    let before = looks(&kost);
+    let before = kost.looks();
     kost.sim.faults(|faults| faults.fail_next_of(Calls::Status, 1_000, Trouble::ServerError));
     let wanted = admin_post(&kost, &sari, ("/api/admin/reconciliations", json!({}))).await;
     kost.run_jobs().await;
     let one = format!("/api/admin/reconciliations/{}", wanted.body["id"]);
     let run = admin_get(&kost, &sari, &one).await.body;
     assert_eq!((run["state"].as_str(), run["errors"].as_i64()), (Some("done"), Some(1)));
-    assert_eq!(looks(&kost) - before, 3, "it was asked about again and again, and not for ever");
+    assert_eq!(kost.looks() - before, 3, "it was asked about again and again, and not for ever");
     assert_eq!(kost.payment(&invoice).await.state, State::Pending);
     kost.sim.faults(|faults| faults.api.fail_next = None);
     kost.close().await;
@@ -272,5 +268,47 @@ async fn a_change_that_no_notification_told_of_is_a_finding_until_one_does(kost:
     let open: Vec<_> = all.iter().filter(|finding| finding.resolved_at.is_none()).collect();
     assert_eq!((all.len(), open.len()), (2, 1));
     assert_eq!(open[0].invoice.as_deref(), Some(lost.as_str()));
+    kost.close().await;
+}
+
+async fn everything_about_a_payment_is_one_document(kost: Kost) {
+    let sari = kost.admin("Sari").await;
+    let (budi, invoice) = kost.paying("Budi", "qris").await;
+    kost.sim.settle(invoice.as_str()).await.unwrap();
+    kost.run_jobs().await;
+    let refund = format!("/api/admin/payments/{invoice}/refund");
+    let back = json!({ "amount": 250_000, "reason": "the shower was cold" });
+    assert_eq!(admin_post(&kost, &sari, (&refund, back)).await.status, StatusCode::ACCEPTED);
+    kost.pass(Duration::from_secs(60)).await;
+    kost.ask_for_the_night().await;
+    kost.run_jobs().await;
+    let path = format!("/api/admin/payments/{invoice}/evidence");
+    let evidence = admin_get(&kost, &sari, &path).await.body;
+    assert_eq!(
+        (evidence["invoice"].as_str(), evidence["state"].as_str()),
+        (Some(invoice.as_str()), Some("partially_refunded"))
+    );
+    assert_eq!(evidence["transactionIds"], json!([kost.transaction(&invoice).transaction_id]));
+    let entries = evidence["entries"].as_array().unwrap();
+    let of = |kind: &str| entries.iter().filter(|entry| entry["kind"] == kind).collect::<Vec<_>>();
+    let asked: Vec<&str> = of("asked").iter().map(|entry| entry["what"].as_str().unwrap()).collect();
+    assert_eq!(asked[0], "POST /v2/charge: 200");
+    assert!(asked.iter().any(|what| what.contains("/refund")), "{asked:?}");
+    assert_eq!(of("asked")[0]["data"]["answer"]["order_id"], invoice.as_str());
+    let told: Vec<&str> = of("told").iter().map(|entry| entry["what"].as_str().unwrap()).collect();
+    assert!(told.contains(&"a notification of settled"), "{told:?}");
+    let posted: Vec<&str> = of("posted").iter().map(|entry| entry["what"].as_str().unwrap()).collect();
+    assert_eq!(posted[1..], ["Rp1.250.000 from pending to gateway", "Rp250.000 from gateway to refunded"]);
+    assert_eq!(of("ordered")[0]["data"]["reason"], "the shower was cold");
+    for kind in ["moved", "worked", "refund", "reconciled"] {
+        assert!(!of(kind).is_empty(), "{kind} is missing");
+    }
+    let csv = admin_get(&kost, &sari, &format!("{path}?format=csv")).await.body;
+    assert_eq!(csv.as_str().unwrap().lines().count(), entries.len() + 1);
+    assert_eq!(
+        admin_get(&kost, &sari, &format!("{path}?format=pdf")).await.status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+    assert_eq!(kost.get(&budi, &path).await.status, StatusCode::FORBIDDEN);
     kost.close().await;
 }
