@@ -114,7 +114,7 @@ async fn compare(cx: &Context, run: &Run, id: PaymentId) -> Result<(), Halt> {
             match run.is_dry {
                 true => foreseen(&payment, step, detail),
                 false => {
-                    let after = cx.hear(payment.clone(), (report, Source::Poll)).await?;
+                    let after = cx.hear(payment.clone(), (*report, Source::Poll)).await?;
                     came_to((&payment, &after), step, detail)
                 }
             }

@@ -22,7 +22,7 @@ pub(crate) async fn perform(job: SyncPayment, cx: &Context, lease: &Lease) -> En
         cx.queue.enqueue(&[CancelPayment { payment_id: payment.id }.new_job(cx.now())]).await?;
     }
     match standing(cx, &payment).await? {
-        Ok(Standing::Said(report)) => cx.believe(payment, (report, job.reason.into()), lease).await,
+        Ok(Standing::Said(report)) => cx.believe(payment, (*report, job.reason.into()), lease).await,
         Ok(Standing::NotCharged) => charge_first(cx, &payment).await,
         Ok(Standing::NeverMade) => Ok(Outcome::Done),
         Err(error) => Ok(outcome_of(&error)),
@@ -32,7 +32,7 @@ pub(crate) async fn perform(job: SyncPayment, cx: &Context, lease: &Lease) -> En
 /// How a payment stands at the gateway, and what that means before it is folded in.
 pub(crate) enum Standing {
     /// The gateway says this of it.
-    Said(Report),
+    Said(Box<Report>),
     /// Nobody knows yet whether the charge arrived; the charge job finds out.
     NotCharged,
     /// There never was a transaction, and none is wanted.
@@ -48,7 +48,7 @@ pub(crate) async fn standing(
         return Ok(Ok(Standing::NotCharged));
     }
     Ok(match cx.stands(payment).await? {
-        Ok(report) => Ok(Standing::Said(report)),
+        Ok(report) => Ok(Standing::Said(Box::new(report))),
         Err(CallError::NoSuchTransaction) => Ok(match payment.state {
             State::Created | State::Asked => Standing::NotCharged,
             State::Failed(Failure::Withdrawn | Failure::Rejected) => Standing::NeverMade,
@@ -58,7 +58,7 @@ pub(crate) async fn standing(
             | State::PartiallyRefunded { .. }
             | State::Refunded
             | State::ChargedBack
-            | State::Failed(_) => Standing::Said(decision(Event::Absent)),
+            | State::Failed(_) => Standing::Said(Box::new(decision(Event::Absent))),
         }),
         Err(error) => Err(error),
     })

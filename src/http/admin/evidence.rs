@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
+use super::Asked;
 use crate::evidence::{self, Evidence};
 use crate::http::openapi::{Routes, Who, told};
 use crate::http::payment::of_caller;
@@ -42,9 +42,8 @@ async fn show(
     State(app): State<Arc<App>>,
     admin: Admin,
     Named(invoice): Named,
-    form: Result<Query<Form>, QueryRejection>,
+    Asked(form): Asked<Form>,
 ) -> Result<Response, Problem> {
-    let Query(form) = form.map_err(|error| Problem::Unprocessable(error.body_text()))?;
     let payment = of_caller(&app, &admin.0, &invoice).await?;
     let evidence = evidence::gather(&app.db, &payment).await?;
     if form.format != Some(Format::Csv) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use domain::{FindingId, FindingKind, Time};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::export::{self, PAGE_ROWS};
 use super::paging::{Listed, Paging, Wish};
-use super::{REASON_CHARS_MAX, Row, text};
+use super::{Asked, REASON_CHARS_MAX, Row, text};
 use crate::http::openapi::{Routes, Who, told};
 use crate::http::{Admin, App, Body, Problem};
 
@@ -79,10 +79,10 @@ pub(super) fn routes() -> Routes {
 async fn list(
     State(app): State<Arc<App>>,
     _: Admin,
-    filter: Result<Query<Filter>, axum::extract::rejection::QueryRejection>,
+    Asked(filter): Asked<Filter>,
     paging: Paging,
 ) -> Result<Listed<FindingView>, Problem> {
-    let found = findings::list(&app.db, &which(filter)?, paging.page()).await?;
+    let found = findings::list(&app.db, &which(&filter)?, paging.page()).await?;
     Ok(paging.answer(found.into_iter().map(FindingView::from).collect(), |finding| finding.id.0))
 }
 
@@ -91,9 +91,9 @@ async fn list(
 async fn download(
     State(app): State<Arc<App>>,
     _: Admin,
-    filter: Result<Query<Filter>, axum::extract::rejection::QueryRejection>,
+    Asked(filter): Asked<Filter>,
 ) -> Result<Response, Problem> {
-    let which = which(filter)?;
+    let which = which(&filter)?;
     let pages = futures::stream::try_unfold(Some(None), move |after: Option<Option<i64>>| {
         let app = Arc::clone(&app);
         async move {
@@ -120,8 +120,7 @@ async fn resolve(
     Ok(Json(FindingView::from(findings::resolve(&app.db, FindingId(id), &by).await?)))
 }
 
-fn which(filter: Result<Query<Filter>, axum::extract::rejection::QueryRejection>) -> Result<Which, Problem> {
-    let Query(filter) = filter.map_err(|error| Problem::Unprocessable(error.body_text()))?;
+fn which(filter: &Filter) -> Result<Which, Problem> {
     let kind = filter.kind.as_deref().map(FindingKind::try_from).transpose();
     Ok(Which {
         resolved: filter.state.map(|state| matches!(state, FilterState::Resolved)),

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::NaiveDate;
@@ -19,7 +18,7 @@ use utoipa_axum::routes;
 
 use super::export::{self, PAGE_ROWS};
 use super::paging::{Listed, Paging, Wish};
-use super::{Perhaps, Row, Why};
+use super::{Asked, Perhaps, Row, Why};
 use crate::http::openapi::{Routes, Who, told};
 use crate::http::{Admin, App, Problem};
 use crate::reconciling::{self, Window};
@@ -177,12 +176,11 @@ async fn show(State(app): State<Arc<App>>, _: Admin, Row(id): Row) -> Result<Jso
 async fn list_items(
     State(app): State<Arc<App>>,
     _: Admin,
-    Row(id): Row,
-    filter: Result<Query<Filter>, QueryRejection>,
-    paging: Paging,
+    (Row(id), paging): (Row, Paging),
+    Asked(filter): Asked<Filter>,
 ) -> Result<Listed<ItemView>, Problem> {
     reconciliations::find(&app.db, id).await?.ok_or(Problem::NotFound)?;
-    let found = items::items(&app.db, id, verdict(filter)?, paging.page()).await?;
+    let found = items::items(&app.db, id, verdict(&filter)?, paging.page()).await?;
     Ok(paging.answer(found.into_iter().map(ItemView::from).collect(), |item| item.id))
 }
 
@@ -192,10 +190,10 @@ async fn download(
     State(app): State<Arc<App>>,
     _: Admin,
     Row(id): Row,
-    filter: Result<Query<Filter>, QueryRejection>,
+    Asked(filter): Asked<Filter>,
 ) -> Result<Response, Problem> {
     reconciliations::find(&app.db, id).await?.ok_or(Problem::NotFound)?;
-    let verdict = verdict(filter)?;
+    let verdict = verdict(&filter)?;
     let pages = futures::stream::try_unfold(None, move |after: Option<i64>| {
         let app = Arc::clone(&app);
         async move {
@@ -222,10 +220,9 @@ async fn balance(State(app): State<Arc<App>>, _: Admin) -> Result<Json<TrialBala
     Ok(Json(TrialBalance { accounts: accounts.collect(), sum }))
 }
 
-fn verdict(filter: Result<Query<Filter>, QueryRejection>) -> Result<Option<Verdict>, Problem> {
-    let Query(Filter { verdict }) = filter.map_err(|error| Problem::Unprocessable(error.body_text()))?;
-    let Some(word) = verdict else { return Ok(None) };
-    match Verdict::ALL.into_iter().find(|verdict| verdict.as_str() == word) {
+fn verdict(filter: &Filter) -> Result<Option<Verdict>, Problem> {
+    let Some(word) = &filter.verdict else { return Ok(None) };
+    match Verdict::ALL.into_iter().find(|verdict| verdict.as_str() == word.as_str()) {
         Some(verdict) => Ok(Some(verdict)),
         None => Err(Problem::Unprocessable(
             "`verdict` is none of `agreed`, `repaired`, `finding` and `error`".to_owned(),
