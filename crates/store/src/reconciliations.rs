@@ -85,14 +85,14 @@ macro_rules! select {
         concat!(
             "SELECT r.id, slot, kind, dry_run, wanted_by, window_from, window_to, state, total, created_at, started_at, ",
             "finished_at, cursor_at, cursor_id, ",
-            "(SELECT count(*) FROM reconciliation_items i WHERE i.reconciliation_id = r.id AND verdict = 'agreed') ",
-            "AS agreed, ",
-            "(SELECT count(*) FROM reconciliation_items i WHERE i.reconciliation_id = r.id AND verdict = 'repaired') ",
-            "AS repaired, ",
-            "(SELECT count(*) FROM reconciliation_items i WHERE i.reconciliation_id = r.id AND verdict = 'finding') ",
-            "AS findings, ",
-            "(SELECT count(*) FROM reconciliation_items i WHERE i.reconciliation_id = r.id AND verdict = 'error') ",
-            "AS errors ",
+            "CASE WHEN state = 'done' THEN agreed ELSE (SELECT count(*) FROM reconciliation_items i ",
+            "WHERE i.reconciliation_id = r.id AND verdict = 'agreed') END AS agreed, ",
+            "CASE WHEN state = 'done' THEN repaired ELSE (SELECT count(*) FROM reconciliation_items i ",
+            "WHERE i.reconciliation_id = r.id AND verdict = 'repaired') END AS repaired, ",
+            "CASE WHEN state = 'done' THEN findings ELSE (SELECT count(*) FROM reconciliation_items i ",
+            "WHERE i.reconciliation_id = r.id AND verdict = 'finding') END AS findings, ",
+            "CASE WHEN state = 'done' THEN errors ELSE (SELECT count(*) FROM reconciliation_items i ",
+            "WHERE i.reconciliation_id = r.id AND verdict = 'error') END AS errors ",
             "FROM reconciliations r ",
             $rest
         )
@@ -278,13 +278,20 @@ pub async fn advance(db: &Db, run: i64, place: Place) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Ends a comparison.
+/// Ends a comparison. Its sums stay when its items are forgotten.
 ///
 /// # Errors
 /// When the database does.
 pub async fn finish(db: &Db, run: i64, now: Time) -> Result<(), StoreError> {
     const SQL: &str = "
-        UPDATE reconciliations SET state = 'done', finished_at = $2 WHERE id = $1 AND state = 'running'";
+        UPDATE reconciliations SET state = 'done', finished_at = $2, agreed = sums.agreed, repaired = sums.repaired,
+            findings = sums.findings, errors = sums.errors
+        FROM (SELECT count(CASE WHEN verdict = 'agreed' THEN 1 END) AS agreed,
+                     count(CASE WHEN verdict = 'repaired' THEN 1 END) AS repaired,
+                     count(CASE WHEN verdict = 'finding' THEN 1 END) AS findings,
+                     count(CASE WHEN verdict = 'error' THEN 1 END) AS errors
+              FROM reconciliation_items WHERE reconciliation_id = $1) AS sums
+        WHERE id = $1 AND state = 'running'";
     write!(db, pool => sqlx::query(SQL).bind(run).bind(millis(now)).execute(pool).await.map(drop)?);
     Ok(())
 }

@@ -7,7 +7,7 @@ use store::reconciliation_items::{self, NewItem, Verdict};
 use store::reconciliations::{self, NewRun, Run, Tally};
 use store::{Db, Page, Refusal, Undone, jobs};
 
-use crate::support::{House, at, at_once, job};
+use crate::support::{House, at, at_once, execute, job};
 
 on_both![
     a_wanted_run_comes_with_its_job_and_its_audit,
@@ -148,6 +148,14 @@ async fn the_sums_of_a_run_are_those_of_its_items(db: Db) {
     assert_eq!((repaired.len(), repaired[0].invoice.as_str()), (1, "KSR-4"));
     let of_one = reconciliation_items::of_payment(&db, all[2].id).await.unwrap();
     assert_eq!(of_one, repaired);
+    reconciliations::finish(&db, run.id, at(1_200)).await.unwrap();
+    execute(&db, "DELETE FROM reconciliation_items").await.unwrap();
+    let done = reconciliations::find(&db, run.id).await.unwrap().unwrap();
+    assert_eq!(
+        (done.tally, done.finished_at),
+        (tally, Some(at(1_200))),
+        "the sums stay when the items are forgotten"
+    );
 }
 
 async fn finds(db: &Db, kind: FindingKind, cause: &str) {
