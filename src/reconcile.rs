@@ -18,12 +18,12 @@ use serde_json::json;
 use store::audit::{Actor, By};
 use store::reconciliation_items::{self, Item, Verdict};
 use store::reconciliations::{self, Run};
-use store::{Db, Page};
+use store::{Db, Page, jobs};
 
 use crate::doctor;
 
 /// How often to look how far it is.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Differences that are printed unless all are asked for.
 const SHOWN: i64 = 50;
 
@@ -115,6 +115,12 @@ async fn work(parts: &Parts, wanted: &reconciling::Wanted) -> anyhow::Result<Run
         if run.state == "done" {
             bar.finish_and_clear();
             return Ok(run);
+        }
+        for id in &wanted.jobs {
+            let job = jobs::find(&parts.db, *id).await?;
+            if let Some(job) = job.filter(|job| matches!(job.state.as_str(), "dead" | "cancelled")) {
+                bail!("it was given up: {}", job.last_error.unwrap_or_default());
+            }
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

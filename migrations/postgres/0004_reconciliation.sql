@@ -82,6 +82,7 @@ CREATE TABLE reconciliation_items (
 CREATE UNIQUE INDEX reconciliation_items_payment ON reconciliation_items (reconciliation_id, payment_id);
 CREATE INDEX reconciliation_items_verdict ON reconciliation_items (reconciliation_id, verdict, id);
 CREATE INDEX reconciliation_items_of_payment ON reconciliation_items (payment_id);
+CREATE INDEX reconciliation_items_place ON reconciliation_items (reconciliation_id, id);
 CREATE INDEX reconciliation_items_age ON reconciliation_items (at);
 CREATE INDEX payments_changed ON payments (updated_at, id);
 
@@ -92,6 +93,8 @@ CREATE TABLE watermarks (
 );
 INSERT INTO watermarks (name, value)
 SELECT 'missed_notifications', COALESCE(max(id), 0) FROM payment_history;
+-- Whoever prunes takes turns with others by this row.
+INSERT INTO watermarks (name, value) VALUES ('pruning', 0);
 
 -- What a notification claims has happened, in the words of payment_history.event.
 ALTER TABLE notifications ADD COLUMN event TEXT;
@@ -99,6 +102,7 @@ CREATE INDEX notifications_of_payment ON notifications (payment_id) WHERE paymen
 CREATE INDEX notifications_age ON notifications (received_at);
 
 CREATE INDEX findings_open ON findings (kind, id) WHERE resolved_at IS NULL;
+CREATE INDEX jobs_dead ON jobs (id) WHERE state = 'dead';
 CREATE INDEX jobs_ended ON jobs (finished_at) WHERE state IN ('done', 'cancelled');
 CREATE INDEX jobs_of_notification ON jobs (notification_id) WHERE notification_id IS NOT NULL;
 CREATE INDEX audit_of_subject ON audit (subject, id);

@@ -47,3 +47,6 @@ CREATE INDEX statement_lines_of_nobody ON statement_lines (order_id) WHERE payme
 
 -- One import at a time.
 INSERT INTO watermarks (name, value) VALUES ('statements', 0);
+
+-- A line may name a try of a payer on the hosted page.
+CREATE INDEX payment_tries_of_transaction ON payment_tries (transaction_id);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::{FindingKind, Payment, PaymentId, Step, fold};
-use futures::{StreamExt as _, stream};
+use futures::future::join_all;
 use midtrans::CallError;
 use queue::{Outcome, Reconcile};
+use store::findings;
 use store::history::Source;
 use store::reconciliation_items::{self, NewItem, Verdict};
 use store::reconciliations::{self, NewRun, Run};
@@ -19,12 +20,11 @@ use crate::sync_payment::{Standing, standing};
 
 /// The slot of the night is called so, with the date after it.
 pub(crate) const NIGHTLY: &str = "nightly:";
-/// Payments that are asked about before the place is noted.
-const BATCH: i64 = 64;
-/// Calls at once.
-const CALLS_AT_ONCE: usize = 8;
+/// Payments that are asked about at once, before the place is noted and the time looked at: an answer may take half a
+/// minute.
+const BATCH: i64 = 8;
 /// How long one attempt goes on before it lets other jobs have its place.
-const SLICE: Duration = Duration::from_secs(15);
+const SLICE: Duration = Duration::from_secs(10);
 /// How often the gateway is asked about a payment that it gives no answer about.
 const TRIES: i64 = 3;
 
@@ -87,14 +87,7 @@ async fn tell(cx: &Context, run: &Run) -> Result<(), Halt> {
 /// Asks about these, several at once. A gateway that cannot be asked at all stops it; what was asked is noted.
 async fn compare_all(cx: &Context, run: &Run, payments: Vec<PaymentId>) -> Result<(), Halt> {
     let asked = payments.into_iter().map(|id| compare(cx, run, id));
-    let mut asked = stream::iter(asked).buffer_unordered(CALLS_AT_ONCE);
-    let mut halted = Ok(());
-    while let Some(compared) = asked.next().await {
-        if compared.is_err() {
-            halted = compared;
-        }
-    }
-    halted
+    join_all(asked).await.into_iter().collect()
 }
 
 /// What a comparison of one payment came to.
@@ -114,8 +107,10 @@ async fn compare(cx: &Context, run: &Run, id: PaymentId) -> Result<(), Halt> {
             match run.is_dry {
                 true => foreseen(&payment, step, detail),
                 false => {
+                    let known = findings::of_payment(&cx.db, id).await?.len();
                     let after = cx.hear(payment.clone(), (*report, Source::Poll)).await?;
-                    came_to((&payment, &after), step, detail)
+                    let is_told = findings::of_payment(&cx.db, id).await?.len() > known;
+                    came_to((&payment, &after), (step, is_told), detail)
                 }
             }
         }
@@ -150,21 +145,24 @@ fn agreed(state: &'static str, detail: &str) -> Compared {
 /// What a step would come to.
 fn foreseen(payment: &Payment, step: Step, detail: String) -> Compared {
     match step {
-        Step::MoveTo(to) | Step::MoveAndTell(to, _) => {
-            Compared { verdict: Verdict::Repaired, after: to.as_str(), detail }
+        Step::MoveTo(to) => Compared { verdict: Verdict::Repaired, after: to.as_str(), detail },
+        Step::MoveAndTell(to, kind) => {
+            Compared { verdict: Verdict::Finding, after: to.as_str(), detail: kind.as_str().to_owned() }
         }
         Step::Look(kind) => looked(payment, kind),
         Step::Stay => agreed(words(payment), &detail),
     }
 }
 
-/// What it came to. The books may have been mended by somebody else at the same moment: that counts as ours.
-fn came_to((before, after): (&Payment, &Payment), step: Step, detail: String) -> Compared {
+/// What it came to. What a person must look at is told before what was mended; the books may have been mended by somebody
+/// else at the same moment, which counts as ours.
+fn came_to((before, after): (&Payment, &Payment), (step, is_told): (Step, bool), detail: String) -> Compared {
     match step {
+        Step::Look(kind) => looked(after, kind),
+        _ if is_told => Compared { verdict: Verdict::Finding, after: words(after), detail },
         _ if before.state != after.state => {
             Compared { verdict: Verdict::Repaired, after: words(after), detail }
         }
-        Step::Look(kind) => looked(after, kind),
         Step::MoveTo(_) | Step::MoveAndTell(..) | Step::Stay => agreed(words(after), &detail),
     }
 }

@@ -131,8 +131,9 @@ fn kept(body: &[u8]) -> String {
     text
 }
 
-/// How many values were masked.
-fn mask(value: &mut Value) -> usize {
+/// Masks what of the gateway's words nobody else may have: tokens, links with tokens, and signatures. Gives how many there
+/// were.
+pub fn mask(value: &mut Value) -> usize {
     let field = |(name, value): (&String, &mut Value)| {
         if SECRET_FIELDS.contains(&name.as_str()) && !value.is_null() {
             *value = Value::from(MASKED);

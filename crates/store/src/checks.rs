@@ -18,7 +18,7 @@ pub const BACKLOG: &str = "
     SELECT (SELECT count(*) FROM payments WHERE next_check_at <= $1),
            (SELECT min(next_check_at) FROM payments WHERE next_check_at <= $1),
            (SELECT count(*) FROM (SELECT 1 FROM jobs
-                WHERE state = 'ready' AND kind = 'sync_payment' LIMIT 1000) AS polls)";
+                WHERE state = 'ready' AND kind = 'sync_payment' AND run_at <= $1 LIMIT 1000) AS polls)";
 
 /// Notes that the gateway was asked and had no news. The version stays: nothing changed.
 ///
@@ -84,7 +84,7 @@ pub struct Backlog {
     pub overdue: i64,
     /// Since when the oldest is due.
     pub oldest: Option<Time>,
-    /// Polls that were taken and wait for the gateway, a thousand at most.
+    /// Polls that were taken and are due, a thousand at most; those that rest after a failure do not count.
     pub waiting: i64,
 }
 

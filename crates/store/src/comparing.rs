@@ -134,8 +134,7 @@ impl Import {
             .bind(after.0).bind(millis(from)).bind(limit).fetch_all(conn).await?);
         let mut payments: Vec<Compared> =
             rows.into_iter().map(Compared::try_from).collect::<Result<_, _>>()?;
-        let (Some(first), Some(last)) = (payments.first(), payments.last()) else { return Ok(payments) };
-        for (id, told) in self.told((first.id, last.id)).await? {
+        for (id, told) in self.told(&payments).await? {
             if let Ok(place) = payments.binary_search_by_key(&id, |payment| payment.id)
                 && let Some(payment) = payments.get_mut(place)
             {
@@ -145,17 +144,25 @@ impl Import {
         Ok(payments)
     }
 
-    async fn told(
-        &mut self,
-        (first, last): (PaymentId, PaymentId),
-    ) -> Result<Vec<(PaymentId, Told)>, StoreError> {
-        const SQL: &str = statement_lines::select!(
-            "WHERE l.payment_id BETWEEN $1 AND $2 ORDER BY COALESCE(s.last_at, 0), s.id, l.id"
-        );
-        let rows: Vec<statement_lines::Row> = in_tx!(&mut self.tx, conn => sqlx::query_as(SQL)
-            .bind(first.0).bind(last.0).fetch_all(conn).await?);
-        let of = |row: statement_lines::Row| Ok((PaymentId(row.payment_id.unwrap_or_default()), row.told()?));
-        rows.into_iter().map(of).collect()
+    /// Between the payments of a page there may be many more that nobody asks about.
+    async fn told(&mut self, of: &[Compared]) -> Result<Vec<(PaymentId, Told)>, StoreError> {
+        const SQL: &str = statement_lines::select!("WHERE l.payment_id IN (");
+        const ORDER: &str = ") ORDER BY COALESCE(s.last_at, 0), s.id, l.id";
+        if of.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<statement_lines::Row> = in_tx!(&mut self.tx, conn => {
+            let mut select = sqlx::QueryBuilder::new(SQL);
+            let mut ids = select.separated(", ");
+            for payment in of {
+                ids.push_bind(payment.id.0);
+            }
+            select.push(ORDER);
+            select.build_query_as().fetch_all(conn).await?
+        });
+        let named =
+            |row: statement_lines::Row| Ok((PaymentId(row.payment_id.unwrap_or_default()), row.told()?));
+        rows.into_iter().map(named).collect()
     }
 
     /// Orders that are not ours of which a statement says something since `from`, and lines without an order that are no

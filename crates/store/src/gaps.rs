@@ -1,5 +1,6 @@
 //! Gaps: changes that the gateway told when it was asked, and that no notification has told of.
 
+use chrono::TimeDelta;
 use domain::{FindingKind, PaymentId, Time};
 
 use crate::findings::{self, NewFinding};
@@ -8,6 +9,8 @@ use crate::{Db, StoreError, Tx, in_tx};
 
 /// Rows of the history that are looked at in one transaction.
 const BATCH: i64 = 500;
+/// So long after a finding its transaction has ended.
+const YOUNG: TimeDelta = TimeDelta::minutes(1);
 
 /// Reads changes, and whether a notification has told of each; a test looks at how the databases carry it out.
 pub const CHANGES: &str = "
@@ -56,10 +59,14 @@ pub async fn tell_missed(db: &Db, before: Time, now: Time) -> Result<Looked, Sto
     let mut tx = Tx::begin(db).await?;
     // Whoever else looks waits here.
     let seen: i64 = in_tx!(&mut tx, conn => sqlx::query_scalar(SEEN).fetch_one(conn).await?);
+    forgive_in(&mut tx, now).await?;
     let rows = changes_after(&mut tx, seen).await?;
     let batch = rows.len();
     let due: Vec<Row> = rows.into_iter().take_while(|row| row.at <= millis(before)).collect();
-    let Some(last) = due.last().map(|row| row.id) else { return Ok(Looked::default()) };
+    let Some(last) = due.last().map(|row| row.id) else {
+        tx.commit().await?;
+        return Ok(Looked::default());
+    };
     let mut missed = 0;
     for row in due.iter().filter(|row| !row.is_told && is_owed(&row.source, &row.event)) {
         missed += 1;
@@ -94,6 +101,22 @@ async fn tell_in(tx: &mut Tx, row: &Row, now: Time) -> Result<(), StoreError> {
         format!("no notification told that it was {event}; found by {source} at {}", from_millis(row.at));
     let finding = NewFinding { kind, cause, payment_id: Some(PaymentId(row.payment_id)), detail: &detail };
     findings::open_in(tx, &finding, now).await
+}
+
+/// Resolves young findings whose notification came while they were written down, and found nothing to resolve yet.
+async fn forgive_in(tx: &mut Tx, now: Time) -> Result<(), StoreError> {
+    const SQL: &str = "
+        UPDATE findings SET resolved_at = $1, resolution = 'the notification came late'
+        WHERE kind = 'missed_notification' AND resolved_at IS NULL AND found_at >= $2
+            AND EXISTS (SELECT 1 FROM notifications n WHERE n.payment_id = findings.payment_id AND n.verified
+                        AND findings.cause LIKE '%:' || n.event)";
+    in_tx!(tx, conn => sqlx::query(SQL)
+        .bind(millis(now))
+        .bind(millis(now - YOUNG))
+        .execute(conn)
+        .await
+        .map(drop)?);
+    Ok(())
 }
 
 /// A notification that was missed has come after all.

@@ -101,8 +101,11 @@ pub async fn prune(db: &Db, retention: &Retention, limit: i64, now: Time) -> Res
             WHERE i.at < $1 AND r.state = 'done' ORDER BY i.at, i.id LIMIT $2)";
     const CALLS: &str = "
         DELETE FROM gateway_calls WHERE id IN (SELECT id FROM gateway_calls WHERE at < $1 ORDER BY at, id LIMIT $2)";
+    // Two at once would choose other jobs than those whose attempts they have forgotten.
+    const TURN: &str = "UPDATE watermarks SET value = value WHERE name = 'pruning'";
     let before = Before::at(retention, now);
     let mut tx = Tx::begin(db).await?;
+    in_tx!(&mut tx, conn => sqlx::query(TURN).execute(conn).await.map(drop)?);
     delete(&mut tx, ATTEMPTS, (before.jobs, limit)).await?;
     let jobs = delete(&mut tx, JOBS, (before.jobs, limit)).await?;
     let notifications = delete(&mut tx, NOTIFICATIONS, (before.notifications, limit)).await?;

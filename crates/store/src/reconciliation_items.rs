@@ -91,7 +91,8 @@ pub async fn unanswered(db: &Db, run: i64, tries: i64, limit: i64) -> Result<Vec
     Ok(ids.into_iter().map(PaymentId).collect())
 }
 
-/// Writes down what became of a payment; asked about again, the last word counts.
+/// Writes down what became of a payment. Asked about again, the first answer counts: the second may already see what the
+/// first has mended.
 ///
 /// # Errors
 /// When the database does.
@@ -100,7 +101,9 @@ pub async fn note(db: &Db, item: &NewItem<'_>, now: Time) -> Result<(), StoreErr
         INSERT INTO reconciliation_items (reconciliation_id, payment_id, verdict, before, after, detail, at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (reconciliation_id, payment_id) DO UPDATE SET
-            verdict = excluded.verdict, tries = reconciliation_items.tries + 1, after = excluded.after,
+            verdict = CASE WHEN reconciliation_items.verdict = 'error' THEN excluded.verdict
+                           ELSE reconciliation_items.verdict END,
+            tries = reconciliation_items.tries + 1, after = excluded.after,
             detail = excluded.detail, at = excluded.at";
     write!(db, pool => sqlx::query(SQL)
         .bind(item.run)

@@ -1,7 +1,7 @@
 //! Gaps: changes that no notification has told of are findings, each of them once.
 
 use domain::{FindingKind, State};
-use store::findings::Finding;
+use store::findings::{Finding, NewFinding};
 use store::gaps::{self, Looked};
 use store::history::Source;
 use store::ledger::Lease;
@@ -18,6 +18,7 @@ on_both![
     a_change_is_looked_at_when_its_notification_has_had_its_time,
     a_notification_that_comes_late_resolves_its_finding_and_no_other,
     many_who_look_at_once_tell_once,
+    a_notification_that_came_while_its_finding_was_written_down_resolves_it_soon,
 ];
 
 /// The payment settles, as somebody told us.
@@ -131,4 +132,22 @@ async fn many_who_look_at_once_tell_once(db: Db) {
     })
     .await;
     assert_eq!(looked.into_iter().sum::<usize>(), 1);
+}
+
+async fn a_notification_that_came_while_its_finding_was_written_down_resolves_it_soon(db: Db) {
+    let house = House::open(&db).await;
+    let payment = settled(&house, Source::Poll).await;
+    comes(&house, "settled", 20).await;
+    for (event, cause) in [
+        ("settled", "missed_notification:KSR-1:3:settled"),
+        ("expired", "missed_notification:KSR-1:4:expired"),
+    ] {
+        let kind = FindingKind::MissedNotification;
+        let new = NewFinding { kind, cause: cause.to_owned(), payment_id: Some(payment.id), detail: event };
+        findings::open(&db, &new, at(21)).await.unwrap();
+    }
+    gaps::tell_missed(&db, at(0), at(30)).await.unwrap();
+    let open: Vec<_> =
+        missed(&db).await.into_iter().filter(|finding| finding.resolved_at.is_none()).collect();
+    assert_eq!((open.len(), open[0].detail.as_str()), (1, "expired"));
 }

@@ -123,7 +123,10 @@ async fn what_gave_no_answer_is_asked_about_again(db: Db) {
     note(&db, &run, all[0].id, Verdict::Error).await;
     assert_eq!(reconciliation_items::unanswered(&db, run.id, 2, 9).await.unwrap(), []);
     note(&db, &run, all[0].id, Verdict::Repaired).await;
+    note(&db, &run, all[0].id, Verdict::Agreed).await;
     assert_eq!(reconciliation_items::unanswered(&db, run.id, 9, 9).await.unwrap(), []);
+    let of_one = reconciliation_items::of_payment(&db, all[0].id).await.unwrap();
+    assert_eq!(of_one[0].verdict, "repaired", "the first answer counts");
     assert_eq!(reconciliations::find(&db, run.id).await.unwrap().unwrap().tally.asked, 2);
 }
 
