@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::{Invoice, Method, Payment, Secret, State};
+use domain::{FindingKind, Invoice, Method, Payment, Secret, State};
 use midtrans_sim::{Failure, Loss, Refused, Status, TransactionView};
 use proptest_state_machine::StateMachineTest;
 use serde_json::json;
-use store::{bills, findings, history, jobs, refunds};
+use store::{bills, findings, history, jobs, notifications, refunds};
 
 use crate::bill::{Act, Bill, Crash, Step, Truth};
 use crate::house::{House, SERVER_KEY};
@@ -272,10 +272,21 @@ fn check_bill(house: &House, bill: &Bill) {
 fn check_findings(house: &House, bill: &Bill) {
     let found = house.outside.block_on(findings::newest(&house.program().db, 1000)).unwrap();
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for finding in &found {
+    let is_missed = |finding: &&findings::Finding| finding.kind == FindingKind::MissedNotification;
+    found.iter().filter(is_missed).for_each(|finding| check_missed(house, finding));
+    for finding in found.iter().filter(|finding| !is_missed(finding)) {
         *kinds.entry(finding.kind.as_str()).or_default() += 1;
     }
     let expected = BTreeMap::from([("external_refund", bill.external_refunds), ("reversal", bill.reversals)]);
     let expected: BTreeMap<&str, usize> = expected.into_iter().filter(|(_, count)| *count > 0).collect();
     assert_eq!(kinds, expected, "{found:#?}");
+}
+
+/// How many notifications the weather lost is not counted here, but what counts as missed was told by none.
+fn check_missed(house: &House, finding: &findings::Finding) {
+    let payment = finding.payment_id.unwrap();
+    let told = house.outside.block_on(notifications::told_of(&house.program().db, payment)).unwrap();
+    let missed = |event: &str| finding.detail.contains(&format!("told that it was {event};"));
+    let came = told.iter().filter_map(|told| told.event.as_deref()).any(missed);
+    assert_eq!(came, finding.resolved_at.is_some(), "{finding:#?}: {told:#?}");
 }
