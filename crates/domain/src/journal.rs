@@ -1,40 +1,11 @@
 //! Double entry: on which account the money of a payment lies, and what is posted when the payment moves.
 
-use crate::{Failure, Invalid, Rupiah, State};
-
-macro_rules! words {
-    ($(#[$top:meta])* $name:ident, $what:literal: $($(#[$doc:meta])* $word:ident = $text:literal),+ $(,)?) => {
-        $(#[$top])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name {
-            $($(#[$doc])* $word),+
-        }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$word),+];
-
-            /// As the database and the API write it.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$word => $text),+ }
-            }
-        }
-
-        impl TryFrom<&str> for $name {
-            type Error = Invalid;
-
-            fn try_from(value: &str) -> Result<Self, Invalid> {
-                let found = Self::ALL.iter().copied().find(|one| one.as_str() == value);
-                found.ok_or_else(|| Invalid::new($what, "is not known", value))
-            }
-        }
-    };
-}
+use crate::words::words;
+use crate::{Failure, Rupiah, State};
 
 words! {
     /// An account of the journal. Together they always sum to zero.
-    Account, "account":
+    Account, "account", "is not known":
     /// Where all money comes from: its balance is what tenants pay or are about to pay, below zero.
     Tenants = "tenants",
     /// Charged, and not paid yet.
@@ -59,7 +30,7 @@ words! {
 
 words! {
     /// Why something was posted.
-    PostingKind, "kind of posting":
+    PostingKind, "kind of posting", "is not known":
     /// What the books held when the journal began.
     Opening = "opening",
     /// The gateway waits for the payer.

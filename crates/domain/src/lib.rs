@@ -20,6 +20,7 @@ mod secret;
 mod state;
 mod statement;
 mod wib;
+mod words;
 
 pub use bill::{BillStatus, Period};
 pub use coverage::{Coverage, working_days_after, working_days_between};
