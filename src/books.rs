@@ -7,7 +7,7 @@ use domain::Invoice;
 use kasir::config::Config;
 use kasir::{evidence, roles};
 use store::pruning::{self, Pruned};
-use store::{Db, journal, payments};
+use store::{journal, payments};
 
 /// Rows of each table that are forgotten in one transaction.
 const BATCH: i64 = 1_000;
@@ -34,7 +34,7 @@ pub(crate) struct PruneOptions {
 
 /// Prints the trial balance, and fails when the journal does not say what the payments say.
 pub(crate) async fn balance(config: &Config) -> anyhow::Result<()> {
-    let db = open(config).await?;
+    let db = roles::open_migrated_database(config).await?;
     let balances = journal::trial_balance(&db).await?;
     println!("{:<14} {:>20} {:>20} {:>20}", "account", "debit", "credit", "balance");
     for one in &balances {
@@ -53,7 +53,7 @@ pub(crate) async fn balance(config: &Config) -> anyhow::Result<()> {
 
 /// Prints everything about one payment.
 pub(crate) async fn evidence(config: &Config, options: &EvidenceOptions) -> anyhow::Result<()> {
-    let db = open(config).await?;
+    let db = roles::open_migrated_database(config).await?;
     let invoice = Invoice::try_from(options.invoice.as_str())?;
     let payment = payments::find_by_invoice(&db, &invoice).await?;
     let payment = payment.with_context(|| format!("there is no payment {invoice}"))?;
@@ -67,7 +67,7 @@ pub(crate) async fn evidence(config: &Config, options: &EvidenceOptions) -> anyh
 
 /// Forgets what is older than it has to be kept, in batches.
 pub(crate) async fn prune(config: &Config, clock: &Clock, options: &PruneOptions) -> anyhow::Result<()> {
-    let db = open(config).await?;
+    let db = roles::open_migrated_database(config).await?;
     let retention = config.file.retention();
     if options.dry_run {
         tell("would be forgotten", &pruning::prunable(&db, &retention, clock.now()).await?);
@@ -96,13 +96,4 @@ fn tell(what: &str, pruned: &Pruned) {
     ] {
         println!("{name:<22} {count:>10} {what}");
     }
-}
-
-async fn open(config: &Config) -> anyhow::Result<Db> {
-    let db = roles::open_database(config).await?;
-    let missing = store::pending_migrations(&db).await?;
-    if missing > 0 {
-        bail!("the database lacks {missing} migration(s): run `kasir migrate` first");
-    }
-    Ok(db)
 }

@@ -44,9 +44,7 @@ pub(crate) async fn run(options: &Options, config: &Config, clock: &Clock) -> an
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         uploads.push(Upload { name, reader });
     }
-    let db = roles::open_database(config).await?;
-    let missing = store::pending_migrations(&db).await?;
-    anyhow::ensure!(missing == 0, "the database lacks {missing} migration(s): run `kasir migrate` first");
+    let db = roles::open_migrated_database(config).await?;
     let watched = std::io::stderr().is_terminal();
     let progress = |what: &str, done: u64| {
         if watched {

@@ -179,11 +179,7 @@ async fn play(config: Config, clock: Clock, roles: Roles) -> anyhow::Result<()> 
          start `midtrans-sim` and set MIDTRANS_BASE_URL and MIDTRANS_SERVER_KEY",
     )?;
     let listener = if roles.api { Some(roles::bind(config.addr).await?) } else { None };
-    let db = roles::open_database(&config).await?;
-    let missing = store::pending_migrations(&db).await?;
-    if missing > 0 {
-        bail!("the database lacks {missing} migration(s): run `kasir migrate` first");
-    }
+    let db = roles::open_migrated_database(&config).await?;
     let secret = roles::installation_secret(&config, &clock)?;
     let queue = Queue::open(db.clone(), clock.clone(), config.redis.as_ref())?;
     if let Some(listener) = &listener {

@@ -65,11 +65,7 @@ pub(crate) async fn run(options: &Options, config: Config, clock: Clock) -> anyh
     let from = options.from.or_else(|| to.checked_sub_days(Days::new(7))).unwrap_or(to);
     let window = Window { from, to };
     window.check().map_err(|wrong| anyhow::anyhow!(wrong.replace('`', "--").replace("----", "--")))?;
-    let db = roles::open_database(&config).await?;
-    let missing = store::pending_migrations(&db).await?;
-    if missing > 0 {
-        bail!("the database lacks {missing} migration(s): run `kasir migrate` first");
-    }
+    let db = roles::open_migrated_database(&config).await?;
     let gateway = match config.gateway.clone() {
         Some(gateway) => gateway,
         None => doctor::simulator(&config, &clock)?

@@ -75,6 +75,17 @@ pub async fn open_database(config: &Config) -> anyhow::Result<Db> {
     store::connect(config.database_url.expose(), &options).await.context("DATABASE_URL cannot be opened")
 }
 
+/// Opens the database, which must have all migrations.
+///
+/// # Errors
+/// When it does not answer, or lacks some.
+pub async fn open_migrated_database(config: &Config) -> anyhow::Result<Db> {
+    let db = open_database(config).await?;
+    let missing = store::pending_migrations(&db).await?;
+    anyhow::ensure!(missing == 0, "the database lacks {missing} migration(s): run `kasir migrate` first");
+    Ok(db)
+}
+
 /// The secret of this installation: from the configuration, or made once and kept in a file beside the SQLite file.
 ///
 /// # Errors

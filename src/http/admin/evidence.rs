@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
-use super::Asked;
+use super::{Asked, export};
 use crate::evidence::{self, Evidence};
 use crate::http::openapi::{Routes, Who, told};
 use crate::http::payment::of_caller;
@@ -49,11 +48,5 @@ async fn show(
     if form.format != Some(Format::Csv) {
         return Ok(Json(evidence).into_response());
     }
-    let mut response = evidence.csv().into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{}.csv\"", payment.invoice)) {
-        headers.insert(header::CONTENT_DISPOSITION, value);
-    }
-    Ok(response)
+    Ok(export::as_csv(payment.invoice.as_str(), evidence.csv()))
 }

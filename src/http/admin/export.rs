@@ -2,7 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use store::StoreError;
 
@@ -20,7 +20,12 @@ where
     let head = futures::stream::iter([Ok(Bytes::from(line(columns)))]);
     let rows = pages.map_ok(|rows| Bytes::from(rows.iter().map(|row| line(row)).collect::<String>()));
     let body = head.chain(rows.inspect_err(|error| tracing::error!(%error, "a list broke off")));
-    let mut response = Body::from_stream(body).into_response();
+    as_csv(name, Body::from_stream(body))
+}
+
+/// A body of CSV as a file of this name.
+pub(super) fn as_csv(name: &str, body: impl IntoResponse) -> Response {
+    let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
     if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{name}.csv\"")) {
