@@ -256,19 +256,23 @@ async fn a_refund_that_was_made_unheard_is_learned_from_the_total_alone(kost: Ko
     kost.close().await;
 }
 
+/// Asks for a refund, always with the same Idempotency-Key.
+async fn refund_with_one_key(kost: &Kost, admin: &str, (path, wish): (&str, &Value)) -> StatusCode {
+    let request = kost.request_of(admin, Method::POST, path).header("idempotency-key", "r-1");
+    kost.send(request.json(wish)).await.status
+}
+
 async fn a_refund_is_asked_for_once_with_one_idempotency_key(kost: Kost) {
     let (_, invoice, sari) = paid(&kost, "gopay").await;
     let path = format!("/api/admin/payments/{invoice}/refund");
     let wish = json!({ "amount": 250_000, "reason": "moved out" });
     for _ in 0..3 {
-        let request = kost.request_of(&sari, Method::POST, &path).header("idempotency-key", "r-1");
-        assert_eq!(kost.send(request.json(&wish)).await.status, StatusCode::ACCEPTED);
+        assert_eq!(refund_with_one_key(&kost, &sari, (&path, &wish)).await, StatusCode::ACCEPTED);
     }
     kost.run_jobs().await;
     assert_eq!(kost.transaction(&invoice).refunded, 250_000);
     let other = json!({ "amount": 1, "reason": "moved out" });
-    let request = kost.request_of(&sari, Method::POST, &path).header("idempotency-key", "r-1");
-    assert_eq!(kost.send(request.json(&other)).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(refund_with_one_key(&kost, &sari, (&path, &other)).await, StatusCode::UNPROCESSABLE_ENTITY);
     kost.close().await;
 }
 
@@ -278,8 +282,7 @@ async fn a_refund_whose_answer_was_never_kept_is_not_made_again(kost: Kost) {
     let path = format!("/api/admin/payments/{invoice}/refund");
     let wish = json!({ "amount": 250_000, "reason": "moved out" });
     for _ in 0..3 {
-        let request = kost.request_of(&sari, Method::POST, &path).header("idempotency-key", "r-1");
-        assert_eq!(kost.send(request.json(&wish)).await.status, StatusCode::ACCEPTED);
+        assert_eq!(refund_with_one_key(&kost, &sari, (&path, &wish)).await, StatusCode::ACCEPTED);
         kost.execute("DELETE FROM idempotency_keys").await;
         kost.pass(Duration::from_secs(61)).await;
     }
