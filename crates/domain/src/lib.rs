@@ -36,7 +36,7 @@ pub use matching::{Books, Known, Match, Told, Verdict, three_way};
 pub use method::{AskedBy, ChargeAs, Confirmation, Method, Profile};
 pub use money::Rupiah;
 pub use payment::{Payment, PublicStatus};
-pub use people::{Email, Role};
+pub use people::{Email, Rank, Role};
 pub use refund::{Refund, RefundState, ReportedRefund};
 pub use rent::{Rent, Stay, Terms};
 pub use rules::{NoRefund, OutOfRange, Refunds, RuleBook, Rules, Share};
