@@ -7,6 +7,7 @@ use axum::response::Response;
 use domain::{NotificationId, Rank};
 use maud::{Markup, html};
 use queue::{Job as _, ProcessNotification};
+use serde_json::Value;
 use store::audit::{self, By};
 use store::notifications::{self, NotificationFilter, Received};
 
@@ -18,6 +19,18 @@ use crate::http::admin::Row;
 use crate::http::{App, Problem};
 
 const HERE: &str = "/admin/notifications";
+/// What of a notification tells of the payer (contract §3).
+const PERSONAL: [&str; 9] = [
+    "customer_details",
+    "customer_name",
+    "email",
+    "phone",
+    "masked_card",
+    "saved_token_id",
+    "va_number",
+    "permata_va_number",
+    "payment_code",
+];
 
 pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response, Problem> {
     let v = &visitor;
@@ -76,9 +89,10 @@ pub(super) async fn reveal(State(app): State<Arc<App>>, Row(id): Row, form: Form
 async fn page(app: &App, v: &Visitor, id: i64, is_whole: bool) -> Result<Response, Problem> {
     let (one, text) =
         notifications::body_of(&app.db, NotificationId(id)).await?.ok_or(Problem::NotFound)?;
-    let mut shown = serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text));
+    let mut shown = serde_json::from_str(&text).unwrap_or(Value::String(text));
     if !is_whole {
         midtrans::mask(&mut shown);
+        hide_persons(&mut shown);
     }
     let order = |what: &str, name: &str, help: &str| {
         let to = format!("{HERE}/{id}/{what}");
@@ -109,6 +123,22 @@ async fn page(app: &App, v: &Visitor, id: i64, is_whole: bool) -> Result<Respons
     Ok(layout::page(v, &format!("{} #{id}", v.t("Notifikasi", "Notification")), &body))
 }
 
+/// Hides what tells of the payer: whoever needs it reveals it.
+fn hide_persons(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match PERSONAL.contains(&name.as_str()) {
+                    true => *value = Value::from("…"),
+                    false => hide_persons(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(hide_persons),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 pub(super) async fn replay(State(app): State<Arc<App>>, Row(id): Row, form: Form) -> Result<Response, Problem> {
     let (staff, reason, now) = (form.visitor.staff()?, form.reason()?, app.clock.now());
     let by = By { actor: &staff.actor(), reason: Some(&reason), now };
@@ -116,4 +146,23 @@ pub(super) async fn replay(State(app): State<Arc<App>>, Row(id): Row, form: Form
     let job = ProcessNotification { notification_id: id }.new_job(now);
     app.queue.wake(notifications::replay(&app.db, id, job, &by).await?);
     Ok(done(&format!("{HERE}/{id}"), "replayed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_tells_of_the_payer_is_hidden_wherever_it_stands() {
+        let mut body = json!({
+            "order_id": "KSR-1", "va_numbers": [{ "bank": "bca", "va_number": "700112" }],
+            "customer_details": { "email": "budi@kost.test" },
+        });
+        hide_persons(&mut body);
+        let text = body.to_string();
+        assert!(text.contains("KSR-1") && text.contains("bca"), "{text}");
+        assert!(!text.contains("700112") && !text.contains("budi"), "{text}");
+    }
 }
