@@ -1,6 +1,7 @@
 //! `/admin`: where an owner sees money and an operator sees jobs. A page is whole without script; script adds liveness.
 
 mod assets;
+mod audit;
 mod balance;
 mod chart;
 mod findings;
@@ -49,6 +50,7 @@ fn entrance() -> Router<Arc<App>> {
         .route("/admin/logout", post(session::log_out))
         .route("/admin/look", get(session::prefer))
         .route("/admin/assets/{name}", get(assets::serve))
+        .route("/admin/audit", get(audit::list))
         .route("/admin/people", get(people::list))
         .route("/admin/people/password", post(people::change_password))
         .route("/admin/{*rest}", get(|| async { Problem::NotFound }))
