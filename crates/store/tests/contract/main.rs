@@ -27,6 +27,8 @@ macro_rules! on_both {
     )+};
 }
 
+mod board;
+mod board_orders;
 mod calls;
 mod changes;
 mod checks;
