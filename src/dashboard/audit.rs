@@ -16,8 +16,11 @@ use crate::http::{App, Problem};
 pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response, Problem> {
     let v = &visitor;
     let query = &v.view.query;
-    let filter =
-        AuditFilter { actor: query.text("actor"), action: query.text("action"), subject: query.text("subject") };
+    let filter = AuditFilter {
+        actor: query.text("actor"),
+        action: query.text("action"),
+        subject: query.text("subject"),
+    };
     let mut found = audit::list(&app.db, &filter, page_of(&v.view)).await?;
     let next = cut(&mut found, |row| row.id);
     let verified = match v.view.query.get("verify") {
