@@ -87,7 +87,8 @@ pub async fn gather(db: &Db, payment: &Payment) -> Result<Evidence, StoreError> 
     entries.extend(asked(db, &names).await?);
     entries.extend(told(db, payment).await?);
     entries.extend(done(db, payment).await?);
-    entries.extend(ordered(db, &format!("payment:{}", payment.invoice)).await?);
+    entries.extend(ordered(audit::of_subject(db, &format!("payment:{}", payment.invoice)).await?));
+    entries.extend(ordered(audit::of_jobs(db, payment.id).await?));
     entries.extend(found(db, payment).await?);
     entries.sort_by_key(|entry| entry.at);
     for entry in &mut entries {
@@ -118,7 +119,8 @@ pub struct BillEvidence {
 /// When the database does.
 pub async fn gather_bill(db: &Db, bill: BillId) -> Result<Option<BillEvidence>, StoreError> {
     let Some(bill) = bills::find(db, bill).await? else { return Ok(None) };
-    let mut entries = ordered(db, &format!("bill:{}", bill.id)).await?;
+    let deeds = audit::of_subject(db, &format!("bill:{}", bill.id)).await?;
+    let mut entries: Vec<Entry> = ordered(deeds).collect();
     for payment in payments::of_bill(db, bill.id).await? {
         entries.extend(gather(db, &payment).await?.entries);
     }
@@ -158,8 +160,8 @@ async fn told(db: &Db, payment: &Payment) -> Result<Vec<Entry>, StoreError> {
             data: json!({
                 "seen": told.seen, "verified": told.verified, "outcome": told.outcome, "body": masked(&told.body),
             }),
-invoice: None,
-})
+            invoice: None,
+        })
         .collect())
 }
 
@@ -170,8 +172,8 @@ async fn done(db: &Db, payment: &Payment) -> Result<Vec<Entry>, StoreError> {
         kind: "moved",
         what: format!("{} by {}: {}", row.to_state, row.source, row.event),
         data: json!({ "from": row.from_state, "to": row.to_state, "event": row.event, "source": row.source, "detail": row.detail }),
-invoice: None,
-});
+        invoice: None,
+    });
     let posted = journal::of_payment(db, payment.id).await?.into_iter().map(|posting| {
         let domain::Transfer { kind, debit, credit, amount } = posting.transfer;
         Entry {
@@ -179,35 +181,31 @@ invoice: None,
             kind: "posted",
             what: format!("{amount} from {} to {}", credit.as_str(), debit.as_str()),
             data: json!({ "kind": kind.as_str(), "debit": debit.as_str(), "credit": credit.as_str(), "amount": amount }),
-invoice: None,
-}
+            invoice: None,
+        }
     });
     let worked = jobs::traces_of(db, payment.id).await?.into_iter().map(|trace| Entry {
         at: trace.time(),
         kind: "worked",
         what: format!("{}: {}", trace.kind, trace.outcome),
         data: json!({ "job": trace.kind, "attempt": trace.attempt, "outcome": trace.outcome, "note": trace.note }),
-invoice: None,
-});
+        invoice: None,
+    });
     Ok(moves.chain(posted).chain(worked).collect())
 }
 
 /// What people ordered.
-async fn ordered(db: &Db, subject: &str) -> Result<Vec<Entry>, StoreError> {
-    let deeds = audit::of_subject(db, subject).await?;
-    Ok(deeds
-        .into_iter()
-        .map(|deed| Entry {
-            at: DateTime::from_timestamp_millis(deed.at).unwrap_or_default(),
-            kind: "ordered",
-            what: format!("{} by {}", deed.action, deed.actor),
-            data: json!({
-                "actor": deed.actor, "action": deed.action, "reason": deed.reason,
-                "before": deed.before.as_deref().map(parsed), "after": deed.after.as_deref().map(parsed),
-            }),
-            invoice: None,
-        })
-        .collect())
+fn ordered(deeds: Vec<audit::Row>) -> impl Iterator<Item = Entry> {
+    deeds.into_iter().map(|deed| Entry {
+        at: DateTime::from_timestamp_millis(deed.at).unwrap_or_default(),
+        kind: "ordered",
+        what: format!("{} by {}", deed.action, deed.actor),
+        data: json!({
+            "actor": deed.actor, "action": deed.action, "reason": deed.reason,
+            "before": deed.before.as_deref().map(parsed), "after": deed.after.as_deref().map(parsed),
+        }),
+        invoice: None,
+    })
 }
 
 /// What was given back, what someone should know of, and what comparisons came to.
@@ -220,22 +218,22 @@ async fn found(db: &Db, payment: &Payment) -> Result<Vec<Entry>, StoreError> {
             "refundKey": refund.key, "amount": refund.amount, "state": refund.state.as_str(), "reason": refund.reason,
             "ours": refund.is_ours, "answer": refund.answer, "confirmedAt": refund.confirmed_at,
         }),
-invoice: None,
-});
+        invoice: None,
+    });
     let findings = findings::of_payment(db, payment.id).await?.into_iter().map(|finding| Entry {
         at: finding.found_at,
         kind: "finding",
         what: format!("{}: {}", finding.kind.as_str(), finding.detail),
         data: json!({ "resolvedAt": finding.resolved_at, "resolution": finding.resolution, "by": finding.resolved_by }),
-invoice: None,
-});
+        invoice: None,
+    });
     let compared = reconciliation_items::of_payment(db, payment.id).await?.into_iter().map(|item| Entry {
         at: item.time(),
         kind: "reconciled",
         what: item.verdict.clone(),
         data: json!({ "verdict": item.verdict, "before": item.before, "after": item.after, "detail": item.detail }),
-invoice: None,
-});
+        invoice: None,
+    });
     Ok(given.chain(findings).chain(compared).collect())
 }
 

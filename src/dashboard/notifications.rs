@@ -12,7 +12,9 @@ use store::audit::{self, By};
 use store::notifications::{self, NotificationFilter, Received};
 
 use super::form::{Form, done};
-use super::parts::{Action, Table, cut, facts, filters, opt, opt_field, opt_time, page_of, pager, select, time};
+use super::parts::{
+    Action, Table, cut, facts, filters, opt, opt_field, opt_time, page_of, pager, select, time,
+};
 use super::session::Visitor;
 use super::{layout, timeline, words};
 use crate::http::admin::Row;
@@ -74,12 +76,20 @@ fn row(v: &Visitor, one: &Received) -> Vec<Markup> {
     ]
 }
 
-pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, Row(id): Row) -> Result<Response, Problem> {
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Row(id): Row,
+) -> Result<Response, Problem> {
     page(&app, &visitor, id, false).await
 }
 
 /// The body as it came. Who looks at it is written down first.
-pub(super) async fn reveal(State(app): State<Arc<App>>, Row(id): Row, form: Form) -> Result<Response, Problem> {
+pub(super) async fn reveal(
+    State(app): State<Arc<App>>,
+    Row(id): Row,
+    form: Form,
+) -> Result<Response, Problem> {
     let (staff, reason) = (form.visitor.staff()?, form.reason()?);
     let by = By { actor: &staff.actor(), reason: Some(&reason), now: app.clock.now() };
     audit::note(&app.db, ("notification.reveal", format!("notification:{id}")), &by).await?;
@@ -87,8 +97,7 @@ pub(super) async fn reveal(State(app): State<Arc<App>>, Row(id): Row, form: Form
 }
 
 async fn page(app: &App, v: &Visitor, id: i64, is_whole: bool) -> Result<Response, Problem> {
-    let (one, text) =
-        notifications::body_of(&app.db, NotificationId(id)).await?.ok_or(Problem::NotFound)?;
+    let (one, text) = notifications::body_of(&app.db, NotificationId(id)).await?.ok_or(Problem::NotFound)?;
     let mut shown = serde_json::from_str(&text).unwrap_or(Value::String(text));
     if !is_whole {
         midtrans::mask(&mut shown);
@@ -96,7 +105,8 @@ async fn page(app: &App, v: &Visitor, id: i64, is_whole: bool) -> Result<Respons
     }
     let order = |what: &str, name: &str, help: &str| {
         let to = format!("{HERE}/{id}/{what}");
-        Action { to: &to, name, object: "", help, rank: Rank::Staff, needs_reason: true, fields: html! {} }.show(v)
+        Action { to: &to, name, object: "", help, rank: Rank::Staff, needs_reason: true, fields: html! {} }
+            .show(v)
     };
     let body = html! {
         (facts(vec![
@@ -139,7 +149,11 @@ fn hide_persons(value: &mut Value) {
     }
 }
 
-pub(super) async fn replay(State(app): State<Arc<App>>, Row(id): Row, form: Form) -> Result<Response, Problem> {
+pub(super) async fn replay(
+    State(app): State<Arc<App>>,
+    Row(id): Row,
+    form: Form,
+) -> Result<Response, Problem> {
     let (staff, reason, now) = (form.visitor.staff()?, form.reason()?, app.clock.now());
     let by = By { actor: &staff.actor(), reason: Some(&reason), now };
     let id = NotificationId(id);

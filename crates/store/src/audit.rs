@@ -1,6 +1,6 @@
 //! The audit: who changed what, when and why. Append-only, and a chain: what somebody changes behind our back shows.
 
-use domain::{JobId, Time, UserId};
+use domain::{JobId, PaymentId, Time, UserId};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -261,6 +261,21 @@ pub async fn of_subject(db: &Db, subject: &str) -> Result<Vec<Row>, StoreError> 
         SELECT id, at, actor, action, subject, before, after, reason FROM audit
         WHERE subject = $1 ORDER BY id LIMIT 1000";
     Ok(read!(db, pool => sqlx::query_as(SQL).bind(subject).fetch_all(pool).await?))
+}
+
+/// What was done to jobs about a payment, oldest first, at most a thousand rows.
+///
+/// # Errors
+/// When the database does.
+pub async fn of_jobs(db: &Db, payment: PaymentId) -> Result<Vec<Row>, StoreError> {
+    const SQL: &str = "
+        SELECT id, at, actor, action, subject, before, after, reason FROM audit
+        WHERE subject IN (
+            SELECT 'job:' || id FROM jobs WHERE payment_id = $1
+            UNION
+            SELECT 'job:' || id FROM jobs WHERE notification_id IN (SELECT id FROM notifications WHERE payment_id = $1))
+        ORDER BY id LIMIT 1000";
+    Ok(read!(db, pool => sqlx::query_as(SQL).bind(payment.0).fetch_all(pool).await?))
 }
 
 /// What came of a look at the whole chain.

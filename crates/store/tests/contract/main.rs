@@ -28,6 +28,8 @@ macro_rules! on_both {
 }
 
 mod audit;
+mod board;
+mod board_orders;
 mod calls;
 mod changes;
 mod checks;
