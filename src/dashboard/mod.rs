@@ -7,6 +7,8 @@ mod bills;
 mod chart;
 mod findings;
 mod form;
+mod job;
+mod jobs;
 mod layout;
 mod live;
 mod methods;
@@ -16,8 +18,10 @@ mod parts;
 mod payment;
 mod payments;
 mod people;
+mod queues;
 mod reconciliations;
 mod rooms;
+mod schedules;
 mod session;
 mod statements;
 mod tenants;
@@ -87,6 +91,21 @@ fn money() -> Router<Arc<App>> {
 
 fn work() -> Router<Arc<App>> {
     Router::new()
+        .route("/admin/jobs", get(jobs::list))
+        .route("/admin/jobs/live", get(jobs::live))
+        .route("/admin/jobs/retry", post(jobs::retry_all))
+        .route("/admin/jobs/cancel", post(jobs::cancel_all))
+        .route("/admin/jobs/{id}", get(job::show))
+        .route("/admin/jobs/{id}/live", get(job::live))
+        .route("/admin/jobs/{id}/retry", post(job::retry))
+        .route("/admin/jobs/{id}/cancel", post(job::cancel))
+        .route("/admin/jobs/{id}/run", post(job::run))
+        .route("/admin/queues", get(queues::list))
+        .route("/admin/queues/live", get(queues::live))
+        .route("/admin/queues/pause", post(queues::pause))
+        .route("/admin/queues/resume", post(queues::resume))
+        .route("/admin/schedules", get(schedules::list))
+        .route("/admin/schedules/{name}/run", post(schedules::run))
         .route("/admin/notifications", get(notifications::list))
         .route("/admin/notifications/{id}", get(notifications::show))
         .route("/admin/notifications/{id}/replay", post(notifications::replay))
