@@ -22,6 +22,7 @@ macro_rules! stories {
 }
 mod admin;
 mod billing;
+mod board;
 mod cards;
 mod crowd;
 mod dashboard;

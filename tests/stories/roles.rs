@@ -34,6 +34,7 @@ fn table() -> Vec<(&'static str, Value, [u16; 7])> {
     let extra = json!({ "tenantId": 1, "title": "Laundry", "amount": 50_000 });
     let tenant =
         json!({ "email": "dewi@kost.test", "name": "Dewi", "startDate": "2026-11-24", "roomCode": "D1" });
+    let why = json!({ "reason": "we looked" });
     let none = Value::Null;
     vec![
         ("POST /api/login", login, OPEN),
@@ -74,6 +75,14 @@ fn table() -> Vec<(&'static str, Value, [u16; 7])> {
         ("GET /api/admin/findings", none.clone(), ADMIN),
         ("GET /api/admin/findings/export", none.clone(), ADMIN),
         ("POST /api/admin/findings/{id}/resolve", json!({ "reason": "none" }), staff(404, 404)),
+        ("GET /api/admin/jobs", none.clone(), ADMIN),
+        ("GET /api/admin/jobs/{id}", none.clone(), ADMIN),
+        ("POST /api/admin/jobs/{id}/retry", why.clone(), staff(409, 409)),
+        ("POST /api/admin/jobs/{id}/cancel", why.clone(), staff(409, 409)),
+        ("POST /api/admin/jobs/{id}/run", why.clone(), staff(409, 409)),
+        ("GET /api/admin/queues", none.clone(), ADMIN),
+        ("POST /api/admin/queues/{kind}/pause", why.clone(), staff(200, 200)),
+        ("POST /api/admin/queues/{kind}/resume", why, staff(200, 200)),
         ("GET /api/admin/trial-balance", none.clone(), ADMIN),
         ("GET /api/admin/payments", none.clone(), ADMIN),
         ("GET /api/admin/payments/{invoice}", none.clone(), ADMIN),
@@ -123,6 +132,7 @@ impl House {
             .replace("{id}", &id)
             .replace("{invoice}", &self.invoice)
             .replace("{file}", "bca.svg")
+            .replace("{kind}", "prune")
             .replace("{slug}", "not-found")
     }
 

@@ -5,11 +5,13 @@ pub(crate) mod bills;
 mod evidence;
 pub(crate) mod export;
 pub(crate) mod findings;
+mod jobs;
 pub(crate) mod methods;
 mod notifications;
 mod paging;
 mod payment_list;
 pub(crate) mod payments;
+mod queues;
 pub(crate) mod reconciliations;
 pub(crate) mod rooms;
 pub(crate) mod tenants;
@@ -37,6 +39,8 @@ pub(super) fn routes() -> Routes {
         .merge(reconciliations::routes())
         .merge(findings::routes())
         .merge(evidence::routes())
+        .merge(jobs::routes())
+        .merge(queues::routes())
         .merge(audit::routes())
 }
 

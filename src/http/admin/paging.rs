@@ -60,11 +60,21 @@ impl Paging {
     }
 
     /// The page as it is answered. `id` is the row by which the list is sorted.
-    pub(super) fn answer<T>(&self, mut rows: Vec<T>, id: impl Fn(&T) -> i64) -> Listed<T> {
+    pub(super) fn answer<T>(&self, rows: Vec<T>, id: impl Fn(&T) -> i64) -> Listed<T> {
+        self.answer_of_search(rows, id, None)
+    }
+
+    /// The same for a search that looked down to `searched`, and may find more below it.
+    pub(super) fn answer_of_search<T>(
+        &self,
+        mut rows: Vec<T>,
+        id: impl Fn(&T) -> i64,
+        searched: Option<i64>,
+    ) -> Listed<T> {
         let shown = usize::try_from(self.page.limit).unwrap_or(usize::MAX);
         let is_more = rows.len() > shown;
         rows.truncate(shown);
-        let last = rows.last().filter(|_| is_more).map(id);
+        let last = if is_more { rows.last().map(id) } else { searched };
         let link = last.and_then(|last| {
             let (path, rest, limit) = (&self.path, &self.rest, self.page.limit);
             let cursor = write(last);
