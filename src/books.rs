@@ -87,12 +87,13 @@ pub(crate) async fn prune(config: &Config, clock: &Clock, options: &PruneOptions
 }
 
 fn tell(what: &str, pruned: &Pruned) {
-    let Pruned { jobs, notifications, items, calls } = pruned;
+    let Pruned { jobs, notifications, items, calls, sessions } = pruned;
     for (name, count) in [
         ("jobs", jobs),
         ("notifications", notifications),
         ("reconciliation items", items),
         ("calls to the gateway", calls),
+        ("sessions", sessions),
     ] {
         println!("{name:<22} {count:>10} {what}");
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use clock::Clock;
-use domain::{BillId, Email, Period, Role, Rupiah, Secret, UserId, date_of, today};
+use domain::{BillId, Email, Period, Rank, Role, Rupiah, Secret, UserId, date_of, today};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use store::bills::NewBill;
@@ -11,7 +11,8 @@ use store::{Db, bills, people, rooms};
 
 use crate::http::Passwords;
 
-const ADMIN: (&str, &str) = ("ibu.sari@kost.test", "Ibu Sari");
+const ADMINS: [(&str, &str, Rank); 2] =
+    [("ibu.sari@kost.test", "Ibu Sari", Rank::Owner), ("pak.tono@kost.test", "Pak Tono", Rank::Viewer)];
 const TENANTS: [(&str, &str, &str, i64); 3] = [
     ("budi@kost.test", "Budi Santoso", "A1", 1_250_000),
     ("siti@kost.test", "Siti Rahma", "A2", 1_250_000),
@@ -28,14 +29,18 @@ pub struct Login {
     pub password: Secret,
     /// `tenant` or `admin`.
     pub role: Role,
+    /// How much an admin may do.
+    pub rank: Rank,
 }
 
 /// The demo house's log-ins. The passwords follow from the secret of this installation, so that nobody else knows them.
 #[must_use]
 pub fn logins(secret: &Secret) -> Vec<Login> {
-    let login = |email: &'static str, role| Login { email, password: derive(secret, email), role };
-    let tenants = TENANTS.map(|(email, ..)| login(email, Role::Tenant));
-    tenants.into_iter().chain([login(ADMIN.0, Role::Admin)]).collect()
+    let login =
+        |email: &'static str, role, rank| Login { email, password: derive(secret, email), role, rank };
+    let tenants = TENANTS.map(|(email, ..)| login(email, Role::Tenant, Rank::Owner));
+    let admins = ADMINS.map(|(email, _, rank)| login(email, Role::Admin, rank));
+    tenants.into_iter().chain(admins).collect()
 }
 
 /// The demo front end's key.
@@ -66,9 +71,12 @@ pub async fn seed(db: &Db, clock: &Clock, secret: &Secret) -> anyhow::Result<Opt
 async fn build(db: &Db, clock: &Clock, secret: &Secret) -> anyhow::Result<()> {
     let passwords = Passwords::new(secret.clone(), clock.clone(), 1)?;
     let now = clock.now();
-    add_person(db, clock, &passwords, ADMIN, Role::Admin, secret).await?;
+    for (email, name, rank) in ADMINS {
+        add_person(db, clock, &passwords, (email, name), (Role::Admin, rank), secret).await?;
+    }
     for (email, name, room, price) in TENANTS {
-        let tenant = add_person(db, clock, &passwords, (email, name), Role::Tenant, secret).await?;
+        let role = (Role::Tenant, Rank::Owner);
+        let tenant = add_person(db, clock, &passwords, (email, name), role, secret).await?;
         let price = Rupiah::try_from(price)?;
         let room_id =
             rooms::insert(db, room, price, now).await?.with_context(|| format!("room {room} exists"))?;
@@ -87,12 +95,12 @@ async fn add_person(
     clock: &Clock,
     passwords: &Passwords,
     (email, name): (&'static str, &str),
-    role: Role,
+    (role, rank): (Role, Rank),
     secret: &Secret,
 ) -> anyhow::Result<UserId> {
     let password_hash = passwords.hash(&derive(secret, email)).await?;
     let email = Email::try_from(email.to_owned())?;
-    let new = NewPerson { email: &email, name, role, password_hash: &password_hash };
+    let new = NewPerson { email: &email, name, role, rank, password_hash: &password_hash };
     people::insert(db, &new, clock.now()).await?.with_context(|| format!("{email} exists"))
 }
 

@@ -5,12 +5,13 @@ use std::io::IsTerminal as _;
 use anyhow::{Context as _, bail, ensure};
 use clap::Subcommand;
 use clock::Clock;
-use domain::{Email, Role, Secret};
+use domain::{Email, Invalid, Rank, Role, Secret};
 use kasir::config::Config;
 use kasir::http::{Passwords, draw_api_key, name_of};
 use kasir::roles;
+use store::audit::{Actor, By};
 use store::people::NewPerson;
-use store::{api_keys, people};
+use store::{Db, Refusal, Undone, api_keys, people};
 
 /// Keys of front ends.
 #[derive(Subcommand)]
@@ -41,7 +42,22 @@ pub(crate) enum AdminCommand {
         /// What people call them.
         #[arg(long)]
         name: String,
+        /// How much they may do: `viewer` looks, `staff` does the daily work, `owner` also gives money back.
+        #[arg(long, default_value = "owner", value_parser = rank)]
+        rank: Rank,
     },
+    /// Give an admin another rank.
+    Rank {
+        /// The address to log in with.
+        email: String,
+        /// `viewer`, `staff` or `owner`.
+        #[arg(value_parser = rank)]
+        rank: Rank,
+    },
+}
+
+fn rank(word: &str) -> Result<Rank, Invalid> {
+    Rank::try_from(word)
 }
 
 pub(crate) async fn api_key(config: &Config, clock: &Clock, command: ApiKeyCommand) -> anyhow::Result<()> {
@@ -73,21 +89,44 @@ pub(crate) async fn api_key(config: &Config, clock: &Clock, command: ApiKeyComma
 }
 
 pub(crate) async fn admin(config: &Config, clock: &Clock, command: AdminCommand) -> anyhow::Result<()> {
-    let AdminCommand::Create { email, name } = command;
+    let db = roles::open_migrated_database(config).await?;
+    match command {
+        AdminCommand::Create { email, name, rank } => {
+            create(&db, (config, clock), (email, &name, rank)).await
+        }
+        AdminCommand::Rank { email, rank } => change_rank(&db, clock, Email::try_from(email)?, rank).await,
+    }
+}
+
+async fn create(
+    db: &Db,
+    (config, clock): (&Config, &Clock),
+    (email, name, rank): (String, &str, Rank),
+) -> anyhow::Result<()> {
     let email = Email::try_from(email)?;
-    let db = roles::open_database(config).await?;
     let given = password_from_input()?;
     let password = given.clone().unwrap_or_else(|| Secret::from(hex::encode(clock.random::<12>())));
     ensure!(password.expose().chars().count() >= 8, "a password has 8 characters or more");
     let secret = roles::installation_secret(config, clock)?;
     let password_hash = Passwords::new(secret, clock.clone(), 1)?.hash(&password).await?;
-    let new = NewPerson { email: &email, name: &name, role: Role::Admin, password_hash: &password_hash };
-    people::insert(&db, &new, clock.now()).await?.with_context(|| format!("{email} is taken"))?;
-    println!("{email} may run the house");
+    let new = NewPerson { email: &email, name, role: Role::Admin, rank, password_hash: &password_hash };
+    people::insert(db, &new, clock.now()).await?.with_context(|| format!("{email} is taken"))?;
+    println!("{email} may run the house as {}", rank.as_str());
     if given.is_none() {
         println!("password: {}", password.expose());
         eprintln!("It is not shown again.");
     }
+    Ok(())
+}
+
+async fn change_rank(db: &Db, clock: &Clock, email: Email, rank: Rank) -> anyhow::Result<()> {
+    let actor = Actor { id: None, name: "kasir admin rank".to_owned() };
+    let by = By { actor: &actor, reason: None, now: clock.now() };
+    match people::change_rank(db, &email, rank, &by).await {
+        Err(Undone::Refused(Refusal::NotThere)) => bail!("{email} is no admin"),
+        done => done?,
+    }
+    println!("{email} may run the house as {}", rank.as_str());
     Ok(())
 }
 

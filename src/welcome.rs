@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use domain::{BillId, Secret};
+use domain::{BillId, Rank, Role, Secret};
 use kasir::demo::Login;
 
 /// What there is to print.
@@ -52,11 +52,13 @@ pub(crate) fn print(demo: &Demo<'_>) {
 
 pub(crate) fn print_logins(logins: &[Login]) {
     for login in logins {
-        println!(
-            "{:<7} email: {:<20} password: {}",
-            login.role.as_str(),
-            login.email,
-            login.password.expose()
-        );
+        // Of admins who may not do everything it is said.
+        let may = match (login.role, login.rank) {
+            (Role::Admin, Rank::Viewer) => "   (looks only)",
+            (Role::Admin, Rank::Staff) => "   (daily work)",
+            (Role::Admin, Rank::Owner) | (Role::Tenant, _) => "",
+        };
+        let (role, password) = (login.role.as_str(), login.password.expose());
+        println!("{role:<7} email: {:<20} password: {password}{may}", login.email);
     }
 }

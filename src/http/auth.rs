@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use domain::{Email, Role, Secret};
+use domain::{Email, Rank, Role, Secret};
 use store::api_keys;
 use store::audit::Actor;
 use store::people::{self, Person};
@@ -23,8 +23,14 @@ pub(super) struct Caller(pub(super) Person);
 /// A tenant who is logged in.
 pub(super) struct Tenant(pub(super) Person);
 
-/// An admin who is logged in.
+/// An admin who is logged in, of any rank: may look, and change nothing.
 pub(super) struct Admin(pub(super) Person);
+
+/// An admin who may do the daily work.
+pub(super) struct Staff(pub(super) Person);
+
+/// An admin who decides about money and the ways to pay.
+pub(super) struct Owner(pub(super) Person);
 
 /// A front end that is known to us.
 pub(super) struct FrontEnd;
@@ -69,18 +75,52 @@ impl FromRequestParts<Arc<App>> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let Caller(person) = Caller::from_request_parts(parts, app).await?;
-        match person.role {
-            Role::Admin => Ok(Self(person)),
-            Role::Tenant => Err(Problem::Forbidden),
-        }
+        admin_of(Rank::Viewer, parts, app).await.map(Self)
     }
 }
 
-impl Admin {
+impl FromRequestParts<Arc<App>> for Staff {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        admin_of(Rank::Staff, parts, app).await.map(Self)
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Owner {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        admin_of(Rank::Owner, parts, app).await.map(Self)
+    }
+}
+
+async fn admin_of(rank: Rank, parts: &mut Parts, app: &Arc<App>) -> Result<Person, Problem> {
+    let Caller(person) = Caller::from_request_parts(parts, app).await?;
+    if may(&person, rank) { Ok(person) } else { Err(Problem::Forbidden) }
+}
+
+/// Whether a person may do what needs an admin of this rank.
+pub(super) fn may(person: &Person, rank: Rank) -> bool {
+    person.role == Role::Admin && person.rank >= rank
+}
+
+/// Who the audit says it was.
+pub(super) fn actor_of(person: &Person) -> Actor {
+    Actor { id: Some(person.id), name: person.email.as_str().to_owned() }
+}
+
+impl Staff {
     /// Who the audit says it was.
     pub(super) fn actor(&self) -> Actor {
-        Actor { id: Some(self.0.id), name: self.0.email.as_str().to_owned() }
+        actor_of(&self.0)
+    }
+}
+
+impl Owner {
+    /// Who the audit says it was.
+    pub(super) fn actor(&self) -> Actor {
+        actor_of(&self.0)
     }
 }
 

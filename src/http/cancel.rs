@@ -6,14 +6,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use domain::Payment;
+use domain::{Payment, Rank};
 use queue::{CancelPayment, Job as _};
-use store::audit::{Actor, By};
+use store::audit::By;
 use store::history::Source;
 use store::people::Person;
 use store::unwanted::{self, GivenUp};
 use utoipa_axum::routes;
 
+use super::auth::{actor_of, may};
 use super::openapi::{Routes, Who, also_at, told};
 use super::pay::Paying;
 use super::payment::of_caller;
@@ -26,6 +27,7 @@ const RACES_MAX: u32 = 8;
 
 pub(super) fn routes() -> Routes {
     let fails = [
+        Problem::Forbidden,
         Problem::PaymentEnded,
         Problem::Contended,
         Problem::TooLarge,
@@ -65,6 +67,9 @@ pub(super) async fn give_up(
 ) -> Result<Payment, Problem> {
     for _ in 0..RACES_MAX {
         let payment = of_caller(app, me, invoice).await?;
+        if payment.tenant_id != me.id && !may(me, Rank::Staff) {
+            return Err(Problem::Forbidden);
+        }
         if !payment.state.is_live() {
             return Err(Problem::PaymentEnded);
         }
@@ -75,7 +80,7 @@ pub(super) async fn give_up(
             app.queue.enqueue(&[job]).await?;
             return Ok(payment);
         }
-        let actor = Actor { id: Some(me.id), name: me.email.as_str().to_owned() };
+        let actor = actor_of(me);
         let by = By { actor: &actor, reason, now };
         let (source, by) = match payment.tenant_id == me.id {
             true => (Source::Tenant, None),

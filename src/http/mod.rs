@@ -42,7 +42,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 
-use auth::{Admin, Caller, FrontEnd, Remote, Tenant};
+use auth::{Admin, Caller, FrontEnd, Owner, Remote, Staff, Tenant};
 use body::{Body, Named};
 pub use notification::Notified;
 pub use notification::name_of_body;

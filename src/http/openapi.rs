@@ -43,8 +43,12 @@ pub(super) enum Who {
     Tenant,
     /// A tenant, by a front end that is known.
     TenantWithKey,
-    /// An admin.
+    /// An admin of any rank.
     Admin,
+    /// An admin of the rank `staff` or `owner`.
+    Staff,
+    /// An admin of the rank `owner`.
+    Owner,
 }
 
 const TAGS: [(&str, &str); 6] = [
@@ -165,6 +169,11 @@ fn complete(path: &str, operation: &mut Operation, who: Who, fails: &[Problem]) 
     all.extend(problems_of(who));
     all.extend([Problem::Internal, Problem::Unavailable, Problem::TimedOut]);
     operation.security = Some(security(who));
+    if let Some(needs) = rank_of(who) {
+        let told = operation.description.take();
+        operation.description =
+            Some(told.map_or_else(|| needs.to_owned(), |told| format!("{told}\n\n{needs}")));
+    }
     describe_failures(operation, &all);
 }
 
@@ -206,13 +215,22 @@ fn problems_of(who: Who) -> Vec<Problem> {
     all
 }
 
+/// What is told of a route that not every admin may call.
+fn rank_of(who: Who) -> Option<&'static str> {
+    match who {
+        Who::Anyone | Who::Person | Who::Tenant | Who::TenantWithKey | Who::Admin => None,
+        Who::Staff => Some("For admins of the rank `staff` or `owner`."),
+        Who::Owner => Some("For admins of the rank `owner`."),
+    }
+}
+
 fn security(who: Who) -> Vec<SecurityRequirement> {
     let none = [""; 0];
     let token = SecurityRequirement::new("accessToken", none);
     let headers = SecurityRequirement::new("email", none).add("password", none);
     match who {
         Who::Anyone => Vec::new(),
-        Who::Person | Who::Tenant | Who::Admin => vec![token, headers],
+        Who::Person | Who::Tenant | Who::Admin | Who::Staff | Who::Owner => vec![token, headers],
         Who::TenantWithKey => vec![token.add("frontEnd", none), headers.add("frontEnd", none)],
     }
 }

@@ -8,12 +8,13 @@ use axum::extract::State;
 use domain::{Email, Role, Secret, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::audit::{Actor, Deed};
+use store::audit::Deed;
 use store::people::{self, NewPassword};
 use store::sessions::{self, NewSession, NewToken, Rotation};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::auth::actor_of;
 use super::openapi::{Routes, Who, told};
 use super::schemas;
 use super::tokens::{ACCESS_LASTS, name_of};
@@ -143,7 +144,7 @@ async fn change_password(
     check_new_password(&wish.new_password)?;
     app.check(me.email.as_str(), &wish.current_password, address).await?;
     let hash = app.hash(&wish.new_password).await?;
-    let actor = Actor { id: Some(me.id), name: me.email.as_str().to_owned() };
+    let actor = actor_of(&me);
     let deed = Deed {
         actor: &actor,
         action: "password.change",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clock::Clock;
-use domain::{BillId, Email, Invoice, Payment, Period, Role, Rupiah, Secret, UserId};
+use domain::{BillId, Email, Invoice, Payment, Period, Rank, Role, Rupiah, Secret, UserId};
 use kasir::config::Config;
 use kasir::http::Passwords;
 use midtrans_sim::{Options, Simulator};
@@ -118,7 +118,13 @@ impl House {
             let passwords = Passwords::new(Secret::from(SECRET), self.clock.clone(), 1).unwrap();
             let password_hash = passwords.hash(&Secret::from(PASSWORD)).await.unwrap();
             let email = Email::try_from(address.to_owned()).unwrap();
-            let new = NewPerson { email: &email, name: address, role, password_hash: &password_hash };
+            let new = NewPerson {
+                email: &email,
+                name: address,
+                role,
+                rank: Rank::Owner,
+                password_hash: &password_hash,
+            };
             people::insert(db, &new, self.clock.now()).await.unwrap().unwrap()
         })
     }

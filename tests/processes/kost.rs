@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use clock::Clock;
-use domain::{BillId, Email, Method, Period, Role, Rupiah, Secret};
+use domain::{BillId, Email, Method, Period, Rank, Role, Rupiah, Secret};
 use kasir::http::Passwords;
 use midtrans_sim::{Options, Simulator};
 use sqlx::PgPool;
@@ -195,8 +195,13 @@ async fn move_in(db: &Db, clock: &Clock, (count, password): (usize, &str)) -> Ve
     let mut tenants = Vec::with_capacity(count);
     for (number, method) in (0..count).zip(METHODS.iter().cycle()) {
         let email = Email::try_from(format!("tenant{number}@kost.test")).unwrap();
-        let new =
-            NewPerson { email: &email, name: "Budi", role: Role::Tenant, password_hash: &password_hash };
+        let new = NewPerson {
+            email: &email,
+            name: "Budi",
+            role: Role::Tenant,
+            rank: Rank::Owner,
+            password_hash: &password_hash,
+        };
         let tenant_id = people::insert(db, &new, now).await.unwrap().unwrap();
         let room_id = rooms::insert(db, &format!("K{number}"), price, now).await.unwrap().unwrap();
         let bill = NewBill { tenant_id, room_id, period, amount: price };

@@ -78,6 +78,6 @@ async fn an_operator_compares_the_books_without_any_worker_and_proves_what_happe
     let (csv, _) = kasir(&kost, &["evidence", &paying[0].invoice, "--csv"]).await;
     assert_eq!(csv.lines().next(), Some("at,kind,what,data"));
     let (pruned, code) = kasir(&kost, &["prune", "--dry-run"]).await;
-    assert_eq!((pruned.lines().count(), code), (4, Some(0)));
+    assert_eq!((pruned.lines().count(), code), (5, Some(0)));
     assert!(pruned.lines().all(|line| line.ends_with(" 0 would be forgotten")), "{pruned}");
 }

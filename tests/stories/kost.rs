@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use clock::Clock;
-use domain::{BillId, Email, Invoice, Payment, Period, Role, RoomId, Rupiah, Secret, State, UserId};
+use domain::{BillId, Email, Invoice, Payment, Period, Rank, Role, RoomId, Rupiah, Secret, State, UserId};
 use kasir::config::Config;
 use kasir::http::Passwords;
 use midtrans_sim::{Options, Simulator, Status, TransactionView};
@@ -137,7 +137,7 @@ impl Kost {
     /// A tenant of this name, in a room of their own, with one open bill of Rp1.250.000.
     pub(crate) async fn tenant(&self, name: &str) -> Tenant {
         let now = self.clock.now();
-        let id = self.person(name, Role::Tenant).await;
+        let id = self.person(name, (Role::Tenant, Rank::Owner)).await;
         let amount = Rupiah::try_from(1_250_000).unwrap();
         let room_id =
             rooms::insert(&self.db, &format!("room of {name}"), amount, now).await.unwrap().unwrap();
@@ -159,15 +159,20 @@ impl Kost {
 
     /// An admin of this name.
     pub(crate) async fn admin(&self, name: &str) -> String {
-        self.person(name, Role::Admin).await;
+        self.admin_of(name, Rank::Owner).await
+    }
+
+    /// An admin of this name and rank.
+    pub(crate) async fn admin_of(&self, name: &str, rank: Rank) -> String {
+        self.person(name, (Role::Admin, rank)).await;
         email_of(name)
     }
 
-    async fn person(&self, name: &str, role: Role) -> UserId {
+    async fn person(&self, name: &str, (role, rank): (Role, Rank)) -> UserId {
         let passwords = Passwords::new(Secret::from(SECRET), self.clock.clone(), 1).unwrap();
         let password_hash = passwords.hash(&Secret::from(PASSWORD)).await.unwrap();
         let email = Email::try_from(email_of(name)).unwrap();
-        let new = NewPerson { email: &email, name, role, password_hash: &password_hash };
+        let new = NewPerson { email: &email, name, role, rank, password_hash: &password_hash };
         people::insert(&self.db, &new, self.clock.now()).await.unwrap().unwrap()
     }
 

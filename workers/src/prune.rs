@@ -27,7 +27,7 @@ pub(crate) async fn perform(cx: &Context) -> Ended {
             return Ok(Outcome::Later(Duration::ZERO, format!("forgot {} rows so far", all.total())));
         }
     }
-    let Pruned { jobs, notifications, items, calls } = all;
-    tracing::info!(jobs, notifications, items, calls, "pruned");
+    let Pruned { jobs, notifications, items, calls, sessions } = all;
+    tracing::info!(jobs, notifications, items, calls, sessions, "pruned");
     Ok(Outcome::Done)
 }

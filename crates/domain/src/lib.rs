@@ -36,7 +36,7 @@ pub use matching::{Books, Known, Match, Told, Verdict, three_way};
 pub use method::{AskedBy, ChargeAs, Confirmation, Method, Profile};
 pub use money::Rupiah;
 pub use payment::{Payment, PublicStatus};
-pub use people::{Email, Role};
+pub use people::{Email, Rank, Role};
 pub use refund::{Refund, RefundState, ReportedRefund};
 pub use rent::{Rent, Stay, Terms};
 pub use rules::{NoRefund, OutOfRange, Refunds, RuleBook, Rules, Share};
@@ -44,7 +44,7 @@ pub use schedule::PollSchedule;
 pub use secret::Secret;
 pub use state::{Event, Failure, State, Step};
 pub use statement::{Entry, Flow, Said, StatementKind, StatementLine};
-pub use wib::{date_of, end_of_day, long_form, start_of_day, today};
+pub use wib::{date_of, end_of_day, long_form, stamp, start_of_day, today};
 
 /// A point in time, in UTC.
 pub type Time = chrono::DateTime<chrono::Utc>;

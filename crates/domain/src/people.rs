@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::Invalid;
+use crate::words::words;
 
 /// What a person may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -37,6 +38,17 @@ impl TryFrom<&str> for Role {
             _ => Err(Invalid::new("role", "is not known", value)),
         }
     }
+}
+
+words! {
+    /// How much an admin may do. Each rank may do what those before it may.
+    Rank, "rank", "is none of viewer, staff and owner":
+    /// Looks, and changes nothing.
+    Viewer = "viewer",
+    /// Does the daily work: rooms, tenants, bills, payments that are asked about or given up.
+    Staff = "staff",
+    /// Decides about money that is held or given back, and about the ways to pay.
+    Owner = "owner",
 }
 
 /// An e-mail address, in lower case: the name a person logs in with.
@@ -83,6 +95,13 @@ impl fmt::Display for Email {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rank_may_do_what_those_below_it_may() {
+        assert!(Rank::Viewer < Rank::Staff && Rank::Staff < Rank::Owner);
+        assert_eq!(Rank::try_from("staff").unwrap(), Rank::Staff);
+        assert!(Rank::try_from("boss").is_err());
+    }
 
     #[test]
     fn an_address_is_kept_in_lower_case() {

@@ -27,6 +27,13 @@ pub fn long_form(at: Time) -> String {
     format!("{} {month} {} pukul {:02}.{:02} WIB", local.day(), local.year(), local.hour(), local.minute())
 }
 
+/// `2026-11-24 10:00:00`, as the clock on the wall in Jakarta shows it: for tables, where it sorts and reads alike in every
+/// language.
+#[must_use]
+pub fn stamp(at: Time) -> String {
+    at.with_timezone(&wib()).format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
 /// The day it is in Jakarta.
 #[must_use]
 pub fn date_of(at: Time) -> NaiveDate {
@@ -71,6 +78,11 @@ mod tests {
     fn a_deadline_reads_as_in_the_contract() {
         let at = "2026-11-24T03:00:00Z".parse().unwrap();
         assert_eq!(long_form(at), "24 November 2026 pukul 10.00 WIB");
+    }
+
+    #[test]
+    fn a_stamp_shows_the_day_in_jakarta() {
+        assert_eq!(stamp("2026-11-24T23:30:05Z".parse().unwrap()), "2026-11-25 06:30:05");
     }
 
     #[test]

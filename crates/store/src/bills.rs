@@ -156,23 +156,46 @@ struct EntryRow {
     tenant_name: String,
 }
 
+macro_rules! select_entries {
+    ($rest:literal) => {
+        concat!(
+            "SELECT bills.id, bills.tenant_id, bills.year, bills.month, bills.amount, bills.status, bills.title, ",
+            "bills.due_at, rooms.code AS room_code, users.name AS tenant_name ",
+            "FROM bills JOIN rooms ON rooms.id = bills.room_id JOIN users ON users.id = bills.tenant_id ",
+            "WHERE bills.voided_at IS NULL ",
+            $rest
+        )
+    };
+}
+
+impl TryFrom<EntryRow> for Entry {
+    type Error = StoreError;
+
+    fn try_from(row: EntryRow) -> Result<Self, StoreError> {
+        let EntryRow { bill, room_code, tenant_name } = row;
+        Ok(Self { bill: bill.try_into()?, room_code, tenant_name })
+    }
+}
+
+/// The bill of this id, with whose it is; none when it is void.
+///
+/// # Errors
+/// When the database does.
+pub async fn entry(db: &Db, id: BillId) -> Result<Option<Entry>, StoreError> {
+    const SQL: &str = select_entries!("AND bills.id = $1");
+    let row: Option<EntryRow> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
+    row.map(Entry::try_from).transpose()
+}
+
 /// A page of the bills of the house, newest first; void ones are left out.
 ///
 /// # Errors
 /// When the database does.
 pub async fn of_house(db: &Db, page: Page) -> Result<Vec<Entry>, StoreError> {
-    const SQL: &str = "
-        SELECT bills.id, bills.tenant_id, bills.year, bills.month, bills.amount, bills.status, bills.title,
-            bills.due_at, rooms.code AS room_code, users.name AS tenant_name
-        FROM bills JOIN rooms ON rooms.id = bills.room_id JOIN users ON users.id = bills.tenant_id
-        WHERE bills.voided_at IS NULL AND bills.id < $1 ORDER BY bills.id DESC LIMIT $2";
+    const SQL: &str = select_entries!("AND bills.id < $1 ORDER BY bills.id DESC LIMIT $2");
     let rows: Vec<EntryRow> = read!(db, pool => sqlx::query_as(SQL)
         .bind(page.below()).bind(page.limit).fetch_all(pool).await?);
-    let entry = |row: EntryRow| {
-        let EntryRow { bill, room_code, tenant_name } = row;
-        Ok(Entry { bill: bill.try_into()?, room_code, tenant_name })
-    };
-    rows.into_iter().map(entry).collect()
+    rows.into_iter().map(Entry::try_from).collect()
 }
 
 /// A bill for something else than the rent.

@@ -19,6 +19,7 @@ pub mod cash;
 pub mod checks;
 pub mod comparing;
 pub mod creation;
+pub mod dashboard_sessions;
 pub mod findings;
 pub mod gaps;
 pub mod history;

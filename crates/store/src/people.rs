@@ -1,10 +1,10 @@
 //! People who can log in.
 
-use domain::{Email, Role, Secret, Time, UserId};
+use domain::{Email, Rank, Role, Secret, Time, UserId};
 
-use crate::audit::Deed;
+use crate::audit::{By, Deed};
 use crate::time::millis;
-use crate::{Db, StoreError, Tx, audit, in_tx, read, sessions, write};
+use crate::{Db, Refusal, StoreError, Tx, Undone, audit, dashboard_sessions, in_tx, read, sessions, write};
 
 /// A person as the books hold one.
 #[derive(Debug, Clone)]
@@ -19,17 +19,20 @@ pub struct Person {
     pub phone: Option<String>,
     /// What they may do.
     pub role: Role,
+    /// How much, where it is an admin.
+    pub rank: Rank,
     /// The hash of the password, in PHC form.
     pub password_hash: Secret,
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(crate) struct Row {
     id: i64,
     email: String,
     name: String,
     phone: Option<String>,
     role: String,
+    rank: String,
     password_hash: String,
 }
 
@@ -44,6 +47,7 @@ impl TryFrom<Row> for Person {
             name: row.name,
             phone: row.phone,
             role: Role::try_from(row.role.as_str()).map_err(&corrupt)?,
+            rank: Rank::try_from(row.rank.as_str()).map_err(&corrupt)?,
             password_hash: Secret::from(row.password_hash),
         })
     }
@@ -58,6 +62,8 @@ pub struct NewPerson<'a> {
     pub name: &'a str,
     /// What they may do.
     pub role: Role,
+    /// How much, where it is an admin.
+    pub rank: Rank,
     /// The hash of the password, in PHC form.
     pub password_hash: &'a Secret,
 }
@@ -68,12 +74,13 @@ pub struct NewPerson<'a> {
 /// When the database does.
 pub async fn insert(db: &Db, new: &NewPerson<'_>, now: Time) -> Result<Option<UserId>, StoreError> {
     const SQL: &str = "
-        INSERT INTO users (email, name, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO users (email, name, role, rank, password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT DO NOTHING RETURNING id";
     let id: Option<i64> = write!(db, pool => sqlx::query_scalar(SQL)
         .bind(new.email.as_str())
         .bind(new.name)
         .bind(new.role.as_str())
+        .bind(new.rank.as_str())
         .bind(new.password_hash.expose())
         .bind(millis(now))
         .fetch_optional(pool)
@@ -87,7 +94,7 @@ pub async fn insert(db: &Db, new: &NewPerson<'_>, now: Time) -> Result<Option<Us
 /// When the database does.
 pub async fn find_by_email(db: &Db, email: &Email) -> Result<Option<Person>, StoreError> {
     const SQL: &str = "
-        SELECT id, email, name, phone, role, password_hash FROM users WHERE email = $1 AND deleted_at IS NULL";
+        SELECT id, email, name, phone, role, rank, password_hash FROM users WHERE email = $1 AND deleted_at IS NULL";
     let row: Option<Row> =
         read!(db, pool => sqlx::query_as(SQL).bind(email.as_str()).fetch_optional(pool).await?);
     row.map(Person::try_from).transpose()
@@ -98,7 +105,7 @@ pub async fn find_by_email(db: &Db, email: &Email) -> Result<Option<Person>, Sto
 /// # Errors
 /// When the database does.
 pub async fn find(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
-    const SQL: &str = "SELECT id, email, name, phone, role, password_hash FROM users WHERE id = $1";
+    const SQL: &str = "SELECT id, email, name, phone, role, rank, password_hash FROM users WHERE id = $1";
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
     row.map(Person::try_from).transpose()
 }
@@ -109,7 +116,7 @@ pub async fn find(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
 /// When the database does.
 pub async fn find_active(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
     const SQL: &str = "
-        SELECT id, email, name, phone, role, password_hash FROM users WHERE id = $1 AND deleted_at IS NULL";
+        SELECT id, email, name, phone, role, rank, password_hash FROM users WHERE id = $1 AND deleted_at IS NULL";
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
     row.map(Person::try_from).transpose()
 }
@@ -135,8 +142,31 @@ pub async fn change_password(db: &Db, new: &NewPassword<'_>, now: Time) -> Resul
     in_tx!(&mut tx, conn => sqlx::query(SQL)
         .bind(new.person.0).bind(new.hash.expose()).execute(conn).await.map(drop)?);
     sessions::end_all_in(&mut tx, new.person, now).await?;
+    dashboard_sessions::end_all_in(&mut tx, new.person, now).await?;
     audit::write_in(&mut tx, &new.deed, now).await?;
     tx.commit().await
+}
+
+/// Gives an admin another rank.
+///
+/// # Errors
+/// [`Refusal::NotThere`] when there is no such admin, or when the database fails.
+pub async fn change_rank(db: &Db, email: &Email, rank: Rank, by: &By<'_>) -> Result<(), Undone> {
+    const FIND: &str = "
+        UPDATE users SET rank = rank WHERE email = $1 AND role = 'admin' AND deleted_at IS NULL
+        RETURNING id, email, name, phone, role, rank, password_hash";
+    const SQL: &str = "UPDATE users SET rank = $2 WHERE id = $1";
+    let mut tx = Tx::begin(db).await?;
+    let row: Option<Row> =
+        in_tx!(&mut tx, conn => sqlx::query_as(FIND).bind(email.as_str()).fetch_optional(conn).await?);
+    let person = row.map(Person::try_from).transpose()?.ok_or(Refusal::NotThere)?;
+    in_tx!(&mut tx, conn => sqlx::query(SQL)
+        .bind(person.id.0).bind(rank.as_str()).execute(conn).await.map(drop)?);
+    let states = [person.rank, rank].map(|rank| Some(format!("{{\"rank\":\"{}\"}}", rank.as_str())));
+    let deed = by.deed("user.rank", format!("user:{}", person.id), states.into());
+    audit::write_in(&mut tx, &deed, by.now).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// How many people there are.

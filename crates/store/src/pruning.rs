@@ -33,13 +33,15 @@ pub struct Pruned {
     pub items: u64,
     /// Calls to the gateway.
     pub calls: u64,
+    /// Sessions whose time is over.
+    pub sessions: u64,
 }
 
 impl Pruned {
     /// All of them together.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.jobs + self.notifications + self.items + self.calls
+        self.jobs + self.notifications + self.items + self.calls + self.sessions
     }
 }
 
@@ -49,6 +51,7 @@ impl std::ops::AddAssign for Pruned {
         self.notifications += other.notifications;
         self.items += other.items;
         self.calls += other.calls;
+        self.sessions += other.sessions;
     }
 }
 
@@ -101,6 +104,13 @@ pub async fn prune(db: &Db, retention: &Retention, limit: i64, now: Time) -> Res
             WHERE i.at < $1 AND r.state = 'done' ORDER BY i.at, i.id LIMIT $2)";
     const CALLS: &str = "
         DELETE FROM gateway_calls WHERE id IN (SELECT id FROM gateway_calls WHERE at < $1 ORDER BY at, id LIMIT $2)";
+    // A token that was spent tells who has a copy of it, but not after its time.
+    const TOKENS: &str = "
+        DELETE FROM refresh_tokens WHERE id IN (
+            SELECT id FROM refresh_tokens WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2)";
+    const SESSIONS: &str = "
+        DELETE FROM dashboard_sessions WHERE id IN (
+            SELECT id FROM dashboard_sessions WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2)";
     // Two at once would choose other jobs than those whose attempts they have forgotten.
     const TURN: &str = "UPDATE watermarks SET value = value WHERE name = 'pruning'";
     let before = Before::at(retention, now);
@@ -111,8 +121,10 @@ pub async fn prune(db: &Db, retention: &Retention, limit: i64, now: Time) -> Res
     let notifications = delete(&mut tx, NOTIFICATIONS, (before.notifications, limit)).await?;
     let items = delete(&mut tx, ITEMS, (before.items, limit)).await?;
     let calls = delete(&mut tx, CALLS, (before.calls, limit)).await?;
+    let tokens = delete(&mut tx, TOKENS, (millis(now), limit)).await?;
+    let sessions = tokens + delete(&mut tx, SESSIONS, (millis(now), limit)).await?;
     tx.commit().await?;
-    Ok(Pruned { jobs, notifications, items, calls })
+    Ok(Pruned { jobs, notifications, items, calls, sessions })
 }
 
 async fn delete(tx: &mut Tx, sql: &'static str, (before, limit): (i64, i64)) -> Result<u64, StoreError> {
@@ -131,16 +143,19 @@ pub async fn prunable(db: &Db, retention: &Retention, now: Time) -> Result<Prune
                                     AND (state NOT IN ('done', 'cancelled') OR finished_at >= $1))),
                (SELECT count(*) FROM reconciliation_items i JOIN reconciliations r ON r.id = i.reconciliation_id
                     WHERE i.at < $3 AND r.state = 'done'),
-               (SELECT count(*) FROM gateway_calls WHERE at < $4)";
+               (SELECT count(*) FROM gateway_calls WHERE at < $4),
+               (SELECT count(*) FROM refresh_tokens WHERE expires_at < $5)
+                   + (SELECT count(*) FROM dashboard_sessions WHERE expires_at < $5)";
     let before = Before::at(retention, now);
-    let (jobs, notifications, items, calls): (i64, i64, i64, i64) = read!(db, pool => sqlx::query_as(SQL)
+    let counts: (i64, i64, i64, i64, i64) = read!(db, pool => sqlx::query_as(SQL)
         .bind(before.jobs)
         .bind(before.notifications)
         .bind(before.items)
         .bind(before.calls)
+        .bind(millis(now))
         .fetch_one(pool)
         .await?);
-    let [jobs, notifications, items, calls] =
-        [jobs, notifications, items, calls].map(|count| u64::try_from(count).unwrap_or_default());
-    Ok(Pruned { jobs, notifications, items, calls })
+    let [jobs, notifications, items, calls, sessions] =
+        <[i64; 5]>::from(counts).map(|count| u64::try_from(count).unwrap_or_default());
+    Ok(Pruned { jobs, notifications, items, calls, sessions })
 }

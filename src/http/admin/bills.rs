@@ -19,7 +19,7 @@ use super::paging::{Listed, Paging, Wish};
 use super::{Perhaps, REASON_CHARS_MAX, Row, Why, text};
 use crate::http::openapi::{Routes, Who, told};
 use crate::http::schemas;
-use crate::http::{Admin, App, Body, Problem};
+use crate::http::{Admin, App, Body, Problem, Staff};
 
 const TITLE_CHARS_MAX: usize = 100;
 
@@ -132,9 +132,9 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .routes(told(routes!(count), Who::Admin, &[]))
         .routes(told(routes!(list), Who::Admin, &[]))
-        .routes(told(routes!(create), Who::Admin, &[Problem::NotFound]))
-        .routes(told(routes!(void), Who::Admin, &[Problem::BillAlreadyPaid, Problem::BillBeingPaid]))
-        .routes(told(routes!(mark_paid), Who::Admin, &[Problem::BillAlreadyPaid]))
+        .routes(told(routes!(create), Who::Staff, &[Problem::NotFound]))
+        .routes(told(routes!(void), Who::Staff, &[Problem::BillAlreadyPaid, Problem::BillBeingPaid]))
+        .routes(told(routes!(mark_paid), Who::Staff, &[Problem::BillAlreadyPaid]))
 }
 
 /// How many bills are not yet paid.
@@ -155,7 +155,7 @@ async fn list(State(app): State<Arc<App>>, _: Admin, paging: Paging) -> Result<L
 #[utoipa::path(post, path = "/api/admin/bills", tag = "admin", operation_id = "createBill", request_body = NewBill, responses((status = 201, description = "The bill", body = Billed)))]
 async fn create(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Staff,
     Body(new): Body<NewBill>,
 ) -> Result<(StatusCode, Json<Billed>), Problem> {
     let now = app.clock.now();
@@ -193,7 +193,7 @@ fn period(new: &NewBill, now: Time) -> Result<Period, Problem> {
 #[utoipa::path(post, path = "/api/admin/bills/{id}/mark-paid", tag = "admin", operation_id = "markBillPaid", request_body = Taken, responses((status = 200, description = "The payment in cash", body = Paid)))]
 async fn mark_paid(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Staff,
     Row(id): Row,
     Body(taken): Body<Taken>,
 ) -> Result<Json<Paid>, Problem> {
@@ -215,7 +215,7 @@ async fn mark_paid(
 #[utoipa::path(delete, path = "/api/admin/bills/{id}", tag = "admin", operation_id = "voidBill", request_body = Why, responses((status = 200, description = "Done", body = schemas::Done)))]
 async fn void(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Staff,
     Row(id): Row,
     Perhaps(why): Perhaps<Why>,
 ) -> Result<Json<Value>, Problem> {

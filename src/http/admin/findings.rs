@@ -17,7 +17,7 @@ use super::export::{self, PAGE_ROWS};
 use super::paging::{Listed, Paging, Wish};
 use super::{Asked, REASON_CHARS_MAX, Row, text};
 use crate::http::openapi::{Routes, Who, told};
-use crate::http::{Admin, App, Body, Problem};
+use crate::http::{Admin, App, Body, Problem, Staff};
 
 /// Something that someone should know of.
 #[derive(Serialize, ToSchema)]
@@ -71,7 +71,7 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .routes(told(routes!(list), Who::Admin, &[]))
         .routes(told(routes!(download), Who::Admin, &[]))
-        .routes(told(routes!(resolve), Who::Admin, &[Problem::FindingResolved]))
+        .routes(told(routes!(resolve), Who::Staff, &[Problem::FindingResolved]))
 }
 
 /// What someone should know of, newest first.
@@ -111,7 +111,7 @@ async fn download(
 #[utoipa::path(post, path = "/api/admin/findings/{id}/resolve", tag = "admin", operation_id = "resolveFinding", request_body = Resolution, responses((status = 200, description = "It is resolved", body = FindingView)))]
 async fn resolve(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Staff,
     Row(id): Row,
     Body(resolution): Body<Resolution>,
 ) -> Result<Json<FindingView>, Problem> {

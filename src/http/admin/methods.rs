@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::{Row, Why, opt_text};
 use crate::http::methods::MethodView;
 use crate::http::openapi::{Routes, Who, told};
-use crate::http::{Admin, App, Body, Problem};
+use crate::http::{App, Body, Owner, Problem};
 
 const TITLE_CHARS_MAX: usize = 100;
 const PLACE_MAX: i64 = 1_000;
@@ -33,14 +33,14 @@ struct Patch {
 }
 
 pub(super) fn routes() -> Routes {
-    Routes::new().routes(told(routes!(change), Who::Admin, &[]))
+    Routes::new().routes(told(routes!(change), Who::Owner, &[]))
 }
 
 /// Changes a way to pay.
 #[utoipa::path(patch, path = "/api/admin/payment-methods/{id}", tag = "admin", operation_id = "changePaymentMethod", request_body = Patch, responses((status = 200, description = "The method", body = MethodView)))]
 async fn change(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Owner,
     Row(id): Row,
     Body(wish): Body<Patch>,
 ) -> Result<Json<MethodView>, Problem> {

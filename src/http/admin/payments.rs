@@ -22,7 +22,7 @@ use crate::http::pay::Paying;
 use crate::http::payment::{self, PaymentView, of_caller};
 use crate::http::repeats::Keyed;
 use crate::http::schemas;
-use crate::http::{Admin, App, Body, Named, Problem};
+use crate::http::{Admin, App, Body, Named, Owner, Problem, Staff};
 
 /// Everything that is known of a payment.
 #[derive(Serialize, ToSchema)]
@@ -113,13 +113,13 @@ pub(super) fn routes() -> Routes {
     let review = [Problem::NotInReview, Problem::Contended];
     Routes::new()
         .routes(told(routes!(show), Who::Admin, &[]))
-        .routes(told(routes!(sync), Who::Admin, &[]))
-        .routes(told(routes!(cancel), Who::Admin, &[Problem::PaymentEnded, Problem::Contended]))
-        .routes(told(routes!(approve), Who::Admin, &review))
-        .routes(told(routes!(deny), Who::Admin, &review))
+        .routes(told(routes!(sync), Who::Staff, &[]))
+        .routes(told(routes!(cancel), Who::Staff, &[Problem::PaymentEnded, Problem::Contended]))
+        .routes(told(routes!(approve), Who::Owner, &review))
+        .routes(told(routes!(deny), Who::Owner, &review))
         .routes(told(
             routes!(refund),
-            Who::Admin,
+            Who::Owner,
             &[
                 Problem::NotRefundable("between Rp1 and Rp0 can be given back".to_owned()),
                 Problem::IdempotencyKeyInUse,
@@ -158,7 +158,7 @@ async fn show(
 #[utoipa::path(post, path = "/api/admin/payments/{invoice}/sync", tag = "admin", operation_id = "syncPayment", request_body = Option<Why>, responses((status = 202, description = "The gateway is being asked", body = Paying)))]
 async fn sync(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Staff,
     Named(invoice): Named,
     Perhaps(why): Perhaps<Why>,
 ) -> Result<(StatusCode, Json<Paying>), Problem> {
@@ -173,7 +173,7 @@ async fn sync(
 #[utoipa::path(post, path = "/api/admin/payments/{invoice}/cancel", tag = "admin", operation_id = "cancelPaymentOfHouse", request_body = Option<Why>, responses((status = 202, description = "It is being cancelled", body = Paying)))]
 async fn cancel(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Staff,
     Named(invoice): Named,
     Perhaps(why): Perhaps<Why>,
 ) -> Result<(StatusCode, Json<Paying>), Problem> {
@@ -185,7 +185,7 @@ async fn cancel(
 #[utoipa::path(post, path = "/api/admin/payments/{invoice}/approve", tag = "admin", operation_id = "approvePayment", request_body = Option<Why>, responses((status = 202, description = "The gateway is being told", body = Paying)))]
 async fn approve(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Owner,
     Named(invoice): Named,
     Perhaps(why): Perhaps<Why>,
 ) -> Result<(StatusCode, Json<Paying>), Problem> {
@@ -197,7 +197,7 @@ async fn approve(
 #[utoipa::path(post, path = "/api/admin/payments/{invoice}/deny", tag = "admin", operation_id = "denyPayment", request_body = Option<Why>, responses((status = 202, description = "The gateway is being told", body = Paying)))]
 async fn deny(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Owner,
     Named(invoice): Named,
     Perhaps(why): Perhaps<Why>,
 ) -> Result<(StatusCode, Json<Paying>), Problem> {
@@ -209,7 +209,7 @@ async fn deny(
 #[utoipa::path(post, path = "/api/admin/payments/{invoice}/refund", tag = "admin", operation_id = "refundPayment", params(schemas::IdempotencyKey), request_body = Wish, responses((status = 202, description = "The gateway is being asked", body = RefundView)))]
 async fn refund(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Owner,
     Named(invoice): Named,
     Keyed { body: Body(wish), key }: Keyed<Body<Wish>>,
 ) -> Result<Response, Problem> {
@@ -228,7 +228,7 @@ async fn refund(
 
 async fn give_back(
     app: &App,
-    admin: &Admin,
+    admin: &Owner,
     (invoice, unique, wish): (&str, &str, &Wish),
 ) -> Result<RefundView, Problem> {
     let payment = of_caller(app, &admin.0, invoice).await?;
@@ -249,7 +249,7 @@ async fn give_back(
 
 async fn decide(
     app: &App,
-    admin: &Admin,
+    admin: &Owner,
     (payment, verdict): (&Payment, Verdict),
     reason: Option<&str>,
 ) -> Result<(StatusCode, Json<Paying>), Problem> {

@@ -20,7 +20,7 @@ use super::export::{self, PAGE_ROWS};
 use super::paging::{Listed, Paging, Wish};
 use super::{Asked, Perhaps, Row, Why};
 use crate::http::openapi::{Routes, Who, told};
-use crate::http::{Admin, App, Problem};
+use crate::http::{Admin, App, Problem, Staff};
 use crate::reconciling::{self, Window};
 
 /// A comparison of our books with the gateway's.
@@ -129,7 +129,7 @@ const USUAL_DAYS: u64 = 7;
 pub(super) fn routes() -> Routes {
     Routes::new()
         .routes(told(routes!(list), Who::Admin, &[]))
-        .routes(told(routes!(start), Who::Admin, &[]))
+        .routes(told(routes!(start), Who::Staff, &[]))
         .routes(told(routes!(show), Who::Admin, &[]))
         .routes(told(routes!(list_items), Who::Admin, &[]))
         .routes(told(routes!(download), Who::Admin, &[]))
@@ -147,7 +147,7 @@ async fn list(State(app): State<Arc<App>>, _: Admin, paging: Paging) -> Result<L
 #[utoipa::path(post, path = "/api/admin/reconciliations", tag = "admin", operation_id = "startReconciliation", request_body = Option<Order>, responses((status = 202, description = "It is being made", body = RunView)))]
 async fn start(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Staff,
     Perhaps(order): Perhaps<Order>,
 ) -> Result<(StatusCode, Json<RunView>), Problem> {
     let now = app.clock.now();

@@ -17,7 +17,7 @@ use super::paging::{Listed, Paging, Wish};
 use super::{Perhaps, Row, Why, opt_text, text};
 use crate::http::openapi::{Routes, Who, told};
 use crate::http::schemas;
-use crate::http::{Admin, App, Body, Problem};
+use crate::http::{Admin, App, Body, Problem, Staff};
 
 const CODE_CHARS_MAX: usize = 32;
 
@@ -66,9 +66,9 @@ struct Patch {
 pub(super) fn routes() -> Routes {
     Routes::new()
         .routes(told(routes!(list), Who::Admin, &[]))
-        .routes(told(routes!(create), Who::Admin, &[Problem::RoomCodeTaken]))
-        .routes(told(routes!(change), Who::Admin, &[Problem::RoomCodeTaken]))
-        .routes(told(routes!(remove), Who::Admin, &[Problem::RoomOccupied]))
+        .routes(told(routes!(create), Who::Staff, &[Problem::RoomCodeTaken]))
+        .routes(told(routes!(change), Who::Staff, &[Problem::RoomCodeTaken]))
+        .routes(told(routes!(remove), Who::Staff, &[Problem::RoomOccupied]))
 }
 
 /// The rooms.
@@ -82,7 +82,7 @@ async fn list(State(app): State<Arc<App>>, _: Admin, paging: Paging) -> Result<L
 #[utoipa::path(post, path = "/api/admin/rooms", tag = "admin", operation_id = "createRoom", request_body = NewRoom, responses((status = 201, description = "The room", body = RoomView)))]
 async fn create(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Staff,
     Body(new): Body<NewRoom>,
 ) -> Result<(StatusCode, Json<RoomView>), Problem> {
     let code = text("code", &new.code, CODE_CHARS_MAX)?;
@@ -96,7 +96,7 @@ async fn create(
 #[utoipa::path(patch, path = "/api/admin/rooms/{id}", tag = "admin", operation_id = "changeRoom", request_body = Patch, responses((status = 200, description = "The room", body = RoomView)))]
 async fn change(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Staff,
     Row(id): Row,
     Body(wish): Body<Patch>,
 ) -> Result<Json<RoomView>, Problem> {
@@ -110,7 +110,7 @@ async fn change(
 #[utoipa::path(delete, path = "/api/admin/rooms/{id}", tag = "admin", operation_id = "removeRoom", request_body = Option<Why>, responses((status = 200, description = "Done", body = schemas::Done)))]
 async fn remove(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Staff,
     Row(id): Row,
     Perhaps(why): Perhaps<Why>,
 ) -> Result<Json<Value>, Problem> {

@@ -19,7 +19,7 @@ use super::paging::{Listed, Paging, Wish};
 use super::{Perhaps, Row, Why, opt_text, text};
 use crate::http::openapi::{Routes, Who, told};
 use crate::http::schemas;
-use crate::http::{Admin, App, Body, Problem};
+use crate::http::{Admin, App, Body, Problem, Staff};
 
 const NAME_CHARS_MAX: usize = 200;
 const PHONE_CHARS_MAX: usize = 32;
@@ -104,9 +104,9 @@ struct Patch {
 pub(super) fn routes() -> Routes {
     Routes::new()
         .routes(told(routes!(list), Who::Admin, &[]))
-        .routes(told(routes!(create), Who::Admin, &[Problem::EmailTaken, Problem::RoomOccupied]))
-        .routes(told(routes!(change), Who::Admin, &[Problem::EmailTaken, Problem::RoomOccupied]))
-        .routes(told(routes!(remove), Who::Admin, &[]))
+        .routes(told(routes!(create), Who::Staff, &[Problem::EmailTaken, Problem::RoomOccupied]))
+        .routes(told(routes!(change), Who::Staff, &[Problem::EmailTaken, Problem::RoomOccupied]))
+        .routes(told(routes!(remove), Who::Staff, &[]))
 }
 
 /// The tenants.
@@ -120,7 +120,7 @@ async fn list(State(app): State<Arc<App>>, _: Admin, paging: Paging) -> Result<L
 #[utoipa::path(post, path = "/api/admin/tenants", tag = "admin", operation_id = "createTenant", request_body = Arrival, responses((status = 201, description = "The tenant", body = Created)))]
 async fn create(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Staff,
     Body(arrival): Body<Arrival>,
 ) -> Result<(StatusCode, Json<Created>), Problem> {
     let email = address(&arrival.email)?;
@@ -145,7 +145,7 @@ async fn create(
 #[utoipa::path(patch, path = "/api/admin/tenants/{id}", tag = "admin", operation_id = "changeTenant", request_body = Patch, responses((status = 200, description = "The tenant", body = TenantView)))]
 async fn change(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Staff,
     Row(id): Row,
     Body(wish): Body<Patch>,
 ) -> Result<Json<TenantView>, Problem> {
@@ -164,7 +164,7 @@ async fn change(
 #[utoipa::path(delete, path = "/api/admin/tenants/{id}", tag = "admin", operation_id = "removeTenant", request_body = Option<Why>, responses((status = 200, description = "Done", body = schemas::Done)))]
 async fn remove(
     State(app): State<Arc<App>>,
-    admin: Admin,
+    admin: Staff,
     Row(id): Row,
     Perhaps(why): Perhaps<Why>,
 ) -> Result<Json<Value>, Problem> {

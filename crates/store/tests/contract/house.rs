@@ -251,11 +251,14 @@ async fn an_extra_bill_stands_beside_the_rent(db: Db) {
     let listed = bills::of_house(&db, ALL).await.unwrap();
     assert_eq!((listed.len(), listed[0].bill.title.as_deref()), (3, Some("Laundry")));
     assert_eq!((listed[0].bill.due_at, listed[2].bill.title.as_deref()), (Some(at(500)), None));
-    assert_eq!(bills::owed_by(&db, house.tenant).await.unwrap(), rupiah(RENT + 100_000));
-    assert_eq!(bills::count_open(&db).await.unwrap(), 3);
+    assert_eq!(bills::entry(&db, listed[0].bill.id).await.unwrap().as_ref(), Some(&listed[0]));
+    bills::void(&db, listed[1].bill.id, &by(&ibu())).await.unwrap();
+    assert_eq!(bills::entry(&db, listed[1].bill.id).await.unwrap(), None, "void");
+    assert_eq!(bills::owed_by(&db, house.tenant).await.unwrap(), rupiah(RENT + 50_000));
+    assert_eq!(bills::count_open(&db).await.unwrap(), 2);
     let nobody = Extra { tenant_id: UserId(404), ..extra };
     assert_eq!(refused(bills::add_extra(&db, &nobody, &by(&ibu())).await), Refusal::NotThere);
-    assert_eq!(actions(&db).await, ["bill.create", "bill.create"]);
+    assert_eq!(actions(&db).await, ["bill.void", "bill.create", "bill.create"]);
 }
 
 fn january(after: i64, limit: i64) -> Batch {

@@ -32,6 +32,7 @@ mod changes;
 mod checks;
 mod claims;
 mod creation;
+mod dashboard_sessions;
 mod endings;
 mod failures;
 mod gaps;

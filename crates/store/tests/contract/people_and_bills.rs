@@ -1,7 +1,7 @@
 //! The house: its people, its rooms, their bills, and the ways to pay.
 
 use chrono::NaiveDate;
-use domain::{BillId, BillStatus, Email, Failure, Method, Period, Role, RoomId, Secret, State, UserId};
+use domain::{BillId, BillStatus, Email, Failure, Method, Period, Rank, Role, RoomId, Secret, State, UserId};
 use store::people::NewPerson;
 use store::{Db, StoreError, bills, methods, people, rooms};
 
@@ -52,7 +52,13 @@ async fn an_address_is_taken_once(db: Db) {
 async fn a_password_hash_comes_back_and_does_not_print(db: Db) {
     let email = address("ibu@kost.test");
     let password_hash = Secret::from("$argon2id$hush");
-    let new = NewPerson { email: &email, name: "Ibu", role: Role::Admin, password_hash: &password_hash };
+    let new = NewPerson {
+        email: &email,
+        name: "Ibu",
+        role: Role::Admin,
+        rank: Rank::Owner,
+        password_hash: &password_hash,
+    };
     let id = people::insert(&db, &new, at(0)).await.unwrap().unwrap();
     let found = people::find(&db, id).await.unwrap().unwrap();
     assert_eq!(found.role, Role::Admin);

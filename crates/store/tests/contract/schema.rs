@@ -65,7 +65,7 @@ async fn history_cannot_be_changed_by_anybody(db: Db) {
 }
 
 /// Each would be a lie about money, work or people. The first payment, bill, tenant, room and job are 1.
-const NONSENSE: [&str; 24] = [
+const NONSENSE: [&str; 25] = [
     "UPDATE payments SET state = 'failed'",
     "UPDATE payments SET failure = 'expired'",
     "UPDATE payments SET state = 'failed', failure = 'bored'",
@@ -82,6 +82,7 @@ const NONSENSE: [&str; 24] = [
     "UPDATE rooms SET price = -1",
     "UPDATE rooms SET code = ''",
     "UPDATE users SET role = 'owner'",
+    "UPDATE users SET rank = 'boss'",
     "UPDATE users SET email = 'x'",
     "UPDATE jobs SET state = 'running'",
     "UPDATE jobs SET lease_token = 'token', lease_until = 1",

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use domain::{
-    BillId, BillStatus, Email, Invoice, JobId, Learned, Method, Payment, PaymentId, Period, Role, RoomId,
-    Rupiah, Secret, State, Time, UserId,
+    BillId, BillStatus, Email, Invoice, JobId, Learned, Method, Payment, PaymentId, Period, Rank, Role,
+    RoomId, Rupiah, Secret, State, Time, UserId,
 };
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use store::creation::{Creation, NewPayment};
@@ -174,8 +174,13 @@ impl House {
 pub(crate) async fn person(db: &Db, address: &str) -> Option<UserId> {
     let email = Email::try_from(address.to_owned()).unwrap();
     let password_hash = Secret::from("$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA");
-    let new =
-        people::NewPerson { email: &email, name: "Budi", role: Role::Tenant, password_hash: &password_hash };
+    let new = people::NewPerson {
+        email: &email,
+        name: "Budi",
+        role: Role::Tenant,
+        rank: Rank::Owner,
+        password_hash: &password_hash,
+    };
     people::insert(db, &new, at(0)).await.unwrap()
 }
 
