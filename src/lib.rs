@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod csv;
+mod dashboard;
 pub mod demo;
 pub mod evidence;
 pub mod http;

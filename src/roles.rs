@@ -207,6 +207,8 @@ pub fn app(parts: &Parts) -> anyhow::Result<App> {
         body_bytes_max: limits.body_bytes,
         page_size_max: limits.page_size,
         rules: config.file.rules(),
+        is_https: config.public_url.as_deref().is_some_and(|url| url.starts_with("https://")),
+        payout_days: config.file.reconcile.payout_days,
         default_price: config.file.house.default_price,
         terms: config.file.terms(),
         request_timeout: config.request_timeout(),

@@ -18,25 +18,25 @@ use super::tokens::name_of;
 use super::{App, Problem};
 
 /// A person who is logged in, of any role.
-pub(super) struct Caller(pub(super) Person);
+pub(crate) struct Caller(pub(crate) Person);
 
 /// A tenant who is logged in.
 pub(super) struct Tenant(pub(super) Person);
 
 /// An admin who is logged in, of any rank: may look, and change nothing.
-pub(super) struct Admin(pub(super) Person);
+pub(crate) struct Admin(pub(crate) Person);
 
 /// An admin who may do the daily work.
-pub(super) struct Staff(pub(super) Person);
+pub(crate) struct Staff(pub(crate) Person);
 
 /// An admin who decides about money and the ways to pay.
-pub(super) struct Owner(pub(super) Person);
+pub(crate) struct Owner(pub(crate) Person);
 
 /// A front end that is known to us.
 pub(super) struct FrontEnd;
 
 /// The address a request comes from, where the server knows it.
-pub(super) struct Remote(pub(super) Option<IpAddr>);
+pub(crate) struct Remote(pub(crate) Option<IpAddr>);
 
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Problem;
@@ -112,14 +112,14 @@ pub(super) fn actor_of(person: &Person) -> Actor {
 
 impl Staff {
     /// Who the audit says it was.
-    pub(super) fn actor(&self) -> Actor {
+    pub(crate) fn actor(&self) -> Actor {
         actor_of(&self.0)
     }
 }
 
 impl Owner {
     /// Who the audit says it was.
-    pub(super) fn actor(&self) -> Actor {
+    pub(crate) fn actor(&self) -> Actor {
         actor_of(&self.0)
     }
 }
@@ -157,7 +157,7 @@ impl App {
     /// # Errors
     /// [`Problem::Unauthenticated`] when there is none, which takes as long whichever of the two is wrong;
     /// [`Problem::TooManyTries`] when there were many failures lately.
-    pub(super) async fn check(
+    pub(crate) async fn check(
         &self,
         email: &str,
         password: &Secret,

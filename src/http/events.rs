@@ -24,7 +24,7 @@ const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(15);
 /// After so long the stream ends; a front end that still wants to know comes back with `Last-Event-ID`.
 const STREAM_FOR: Duration = Duration::from_secs(600);
 /// Tells nginx to pass each event on at once.
-const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
+pub(crate) const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
 
 pub(super) fn routes() -> Routes {
     Routes::new().routes(told(routes!(events), Who::Person, &[Problem::TooManyStreams])).routes(also_at(

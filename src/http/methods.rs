@@ -17,7 +17,7 @@ use super::{App, Problem};
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = PaymentMethod)]
-pub(super) struct MethodView {
+pub(crate) struct MethodView {
     #[schema(value_type = i64, minimum = 1)]
     id: MethodId,
     name: &'static str,

@@ -1,6 +1,6 @@
 //! The REST service: routes, limits, and what all handlers share.
 
-mod admin;
+pub(crate) mod admin;
 mod auth;
 mod bills;
 mod body;
@@ -19,7 +19,7 @@ mod payment;
 mod problem;
 mod repeats;
 mod schemas;
-mod sessions;
+pub(crate) mod sessions;
 mod tokens;
 mod waiting;
 mod watches;
@@ -42,12 +42,15 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 
-use auth::{Admin, Caller, FrontEnd, Owner, Remote, Staff, Tenant};
-use body::{Body, Named};
+pub(crate) use auth::{Admin, Caller, Owner, Remote, Staff};
+use auth::{FrontEnd, Tenant};
+pub(crate) use body::{Body, Named};
+pub(crate) use events::NO_BUFFERING;
 pub use notification::Notified;
 pub use notification::name_of_body;
 pub use passwords::{HashingFailed, Passwords};
 pub use patience::Patience;
+pub(crate) use payment::of_caller;
 pub use problem::Problem;
 pub use tokens::{Tokens, draw_api_key, name_of};
 pub use watches::Watches;
@@ -95,6 +98,10 @@ pub struct Settings {
     pub page_size_max: i64,
     /// What the house has set for the methods.
     pub rules: RuleBook,
+    /// Whether people reach us over TLS, so that a cookie may go no other way.
+    pub is_https: bool,
+    /// A payment is in a payout so many working days after it was paid.
+    pub payout_days: u32,
     /// What a room costs in a month when nobody says so.
     pub default_price: Rupiah,
     /// What a month costs, and when it is due.
@@ -129,6 +136,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(health::routes())
         .merge(metrics::routes())
         .merge(problem::routes())
+        .merge(crate::dashboard::routes())
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         .fallback(|| async { Problem::NotFound })
         .layer(around)

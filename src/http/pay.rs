@@ -51,7 +51,7 @@ enum IdOrName {
 
 /// The payment that was written down.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Paying {
+pub(crate) struct Paying {
     #[schema(value_type = String)]
     invoice: Invoice,
     #[schema(value_type = schemas::PaymentStatus)]

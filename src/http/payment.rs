@@ -70,7 +70,7 @@ pub(super) async fn show(
 }
 
 /// The payment of this invoice, when it is the caller's or the caller is an admin.
-pub(super) async fn of_caller(app: &App, me: &Person, invoice: &str) -> Result<Payment, Problem> {
+pub(crate) async fn of_caller(app: &App, me: &Person, invoice: &str) -> Result<Payment, Problem> {
     let invoice = Invoice::try_from(invoice).map_err(|_| Problem::NotFound)?;
     let payment = payments::find_by_invoice(&app.db, &invoice).await?;
     let mine = |payment: &Payment| me.role == Role::Admin || payment.tenant_id == me.id;

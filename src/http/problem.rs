@@ -35,6 +35,8 @@ pub enum Problem {
     UnknownFrontEnd,
     /// The person is known and may not do this.
     Forbidden,
+    /// A form that is not of our own page, or of another session.
+    ForeignForm,
     /// There is no such thing, or it belongs to another tenant.
     NotFound,
     /// The path is there, the method is not.
@@ -103,6 +105,7 @@ impl Problem {
             Self::Unauthenticated,
             Self::UnknownFrontEnd,
             Self::Forbidden,
+            Self::ForeignForm,
             Self::NotFound,
             Self::MethodNotAllowed,
             Self::BillAlreadyPaid,
@@ -149,7 +152,7 @@ impl Problem {
     }
 
     /// What happened, in a sentence.
-    pub(super) fn title(&self) -> &'static str {
+    pub(crate) fn title(&self) -> &'static str {
         self.face().title
     }
 
@@ -158,12 +161,20 @@ impl Problem {
         let Face { status, slug, title, .. } = self.face();
         let mut body =
             json!({ "type": format!("/problems/{slug}"), "title": title, "status": status.as_u16() });
-        let detail = match self {
-            Self::Malformed(detail) | Self::Unprocessable(detail) | Self::NotRefundable(detail) => detail,
-            _ => return body,
-        };
-        body["detail"] = json!(detail);
+        if let Some(detail) = self.detail() {
+            body["detail"] = json!(detail);
+        }
         body
+    }
+
+    /// What exactly is wrong, where the kind of problem does not say it.
+    pub(crate) fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Malformed(detail) | Self::Unprocessable(detail) | Self::NotRefundable(detail) => {
+                Some(detail)
+            }
+            _ => None,
+        }
     }
 
     #[expect(clippy::too_many_lines, reason = "one table")]
@@ -186,6 +197,12 @@ impl Problem {
                 "forbidden",
                 "This is for another role",
                 "Log in as somebody who may do this: tenants pay, admins run the house.",
+            ),
+            Self::ForeignForm => (
+                StatusCode::FORBIDDEN,
+                "foreign-form",
+                "The form is not of a page of this session",
+                "Load the page of the dashboard again, and send the form from there.",
             ),
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
@@ -339,7 +356,7 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(self.body())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        let wait = match self {
+        let wait = match &self {
             Self::TooManyTries(pause) => Some(pause.as_secs().max(1)),
             Self::TooManyStreams => Some(RETRY_AFTER.as_secs()),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER.as_secs()),
@@ -348,6 +365,8 @@ impl IntoResponse for Problem {
         if let Some(seconds) = wait {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        // Whoever answers people makes a page of it.
+        response.extensions_mut().insert(self);
         response
     }
 }

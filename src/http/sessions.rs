@@ -78,11 +78,11 @@ struct Presented {
 /// A wish for another password.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ChangePassword {
+pub(crate) struct ChangePassword {
     #[schema(value_type = String)]
-    current_password: Secret,
+    pub(crate) current_password: Secret,
     #[schema(value_type = String, min_length = 8, max_length = 1_024)]
-    new_password: Secret,
+    pub(crate) new_password: Secret,
 }
 
 /// Logs a person in.
@@ -135,7 +135,7 @@ async fn logout(
 
 /// Another password ends all sessions of the person, and what was remembered of the old one.
 #[utoipa::path(post, path = "/api/password", tag = "sessions", operation_id = "changePassword", request_body = ChangePassword, responses((status = 200, description = "Done", body = schemas::Done)))]
-async fn change_password(
+pub(crate) async fn change_password(
     State(app): State<Arc<App>>,
     Caller(me): Caller,
     Remote(address): Remote,

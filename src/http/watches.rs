@@ -21,7 +21,7 @@ pub struct Watches {
     /// Places for requests that wait.
     pub(super) waiters: Semaphore,
     /// Places for streams of events.
-    pub(super) streams: Arc<Semaphore>,
+    pub(crate) streams: Arc<Semaphore>,
 }
 
 #[derive(Clone)]

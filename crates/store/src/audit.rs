@@ -96,6 +96,16 @@ pub(crate) async fn write_in(tx: &mut Tx, deed: &Deed<'_>, now: Time) -> Result<
     Ok(())
 }
 
+/// Writes down that somebody did what changes nothing, such as looking at what is otherwise hidden.
+///
+/// # Errors
+/// When the database does.
+pub async fn note(db: &Db, (action, subject): (&'static str, String), by: &By<'_>) -> Result<(), StoreError> {
+    let mut tx = Tx::begin(db).await?;
+    write_in(&mut tx, &by.deed(action, subject, (None, None)), by.now).await?;
+    tx.commit().await
+}
+
 /// Writes down that somebody wants work done on `subject`, and the work, in one transaction.
 ///
 /// # Errors

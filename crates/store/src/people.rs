@@ -121,6 +121,18 @@ pub async fn find_active(db: &Db, id: UserId) -> Result<Option<Person>, StoreErr
     row.map(Person::try_from).transpose()
 }
 
+/// Those who run the house, the first who came first, at most `limit`.
+///
+/// # Errors
+/// When the database does.
+pub async fn admins(db: &Db, limit: i64) -> Result<Vec<Person>, StoreError> {
+    const SQL: &str = "
+        SELECT id, email, name, phone, role, rank, password_hash FROM users
+        WHERE role = 'admin' AND deleted_at IS NULL ORDER BY id LIMIT $1";
+    let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(limit).fetch_all(pool).await?);
+    rows.into_iter().map(Person::try_from).collect()
+}
+
 /// Another password for a person.
 #[derive(Debug, Clone)]
 pub struct NewPassword<'a> {

@@ -74,27 +74,27 @@ impl BillView {
 /// A bill for something else than the rent.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct NewBill {
+pub(crate) struct NewBill {
     #[schema(value_type = i64, minimum = 1)]
-    tenant_id: UserId,
+    pub(crate) tenant_id: UserId,
     #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
-    title: String,
+    pub(crate) title: String,
     #[schema(value_type = i64, minimum = 1, maximum = 999_999_999_999_999_i64)]
-    amount: Rupiah,
+    pub(crate) amount: Rupiah,
     #[schema(minimum = 1, maximum = 12)]
-    month: Option<u32>,
+    pub(crate) month: Option<u32>,
     #[schema(minimum = 2000, maximum = 2199)]
-    year: Option<i32>,
+    pub(crate) year: Option<i32>,
     #[schema(value_type = Option<String>, format = DateTime)]
-    due_at: Option<Time>,
+    pub(crate) due_at: Option<Time>,
     #[serde(flatten)]
-    why: Why,
+    pub(crate) why: Why,
 }
 
 /// The bill that was written down.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Billed {
+pub(crate) struct Billed {
     #[schema(value_type = i64, minimum = 1)]
     id: BillId,
     #[schema(value_type = i64, minimum = 1)]
@@ -113,15 +113,15 @@ struct Billed {
 /// Cash that was taken.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = CashTaken)]
-struct Taken {
+pub(crate) struct Taken {
     /// From whom, by whom: what the house wants to know later.
     #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
-    note: String,
+    pub(crate) note: String,
 }
 
 /// The payment that was written down.
 #[derive(Serialize, ToSchema)]
-struct Paid {
+pub(crate) struct Paid {
     #[schema(value_type = String)]
     invoice: Invoice,
     #[schema(value_type = schemas::PaymentStatus)]
@@ -153,7 +153,7 @@ async fn list(State(app): State<Arc<App>>, _: Admin, paging: Paging) -> Result<L
 
 /// Writes down a bill besides the rent.
 #[utoipa::path(post, path = "/api/admin/bills", tag = "admin", operation_id = "createBill", request_body = NewBill, responses((status = 201, description = "The bill", body = Billed)))]
-async fn create(
+pub(crate) async fn create(
     State(app): State<Arc<App>>,
     admin: Staff,
     Body(new): Body<NewBill>,
@@ -191,7 +191,7 @@ fn period(new: &NewBill, now: Time) -> Result<Period, Problem> {
 
 /// The house has the money: what else is under way to pay the bill is cancelled at the gateway.
 #[utoipa::path(post, path = "/api/admin/bills/{id}/mark-paid", tag = "admin", operation_id = "markBillPaid", request_body = Taken, responses((status = 200, description = "The payment in cash", body = Paid)))]
-async fn mark_paid(
+pub(crate) async fn mark_paid(
     State(app): State<Arc<App>>,
     admin: Staff,
     Row(id): Row,
@@ -213,7 +213,7 @@ async fn mark_paid(
 
 /// Makes a bill void: nobody owes it any more.
 #[utoipa::path(delete, path = "/api/admin/bills/{id}", tag = "admin", operation_id = "voidBill", request_body = Why, responses((status = 200, description = "Done", body = schemas::Done)))]
-async fn void(
+pub(crate) async fn void(
     State(app): State<Arc<App>>,
     admin: Staff,
     Row(id): Row,

@@ -24,7 +24,7 @@ where
 }
 
 /// A body of CSV as a file of this name.
-pub(super) fn as_csv(name: &str, body: impl IntoResponse) -> Response {
+pub(crate) fn as_csv(name: &str, body: impl IntoResponse) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));

@@ -23,7 +23,7 @@ use crate::http::{Admin, App, Body, Problem, Staff};
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Finding)]
-struct FindingView {
+pub(crate) struct FindingView {
     #[schema(value_type = i64, minimum = 1)]
     id: FindingId,
     kind: &'static str,
@@ -43,28 +43,28 @@ struct FindingView {
 /// Which findings are wanted.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct Filter {
+pub(crate) struct Filter {
     /// `open` where nobody has dealt with it, `resolved` where somebody has; all where nothing is said.
     #[param(value_type = Option<String>, pattern = "^(open|resolved)$")]
-    state: Option<FilterState>,
+    pub(crate) state: Option<FilterState>,
     /// Of this kind only.
     #[param(pattern = "^[a-z_]+$")]
-    kind: Option<String>,
+    pub(crate) kind: Option<String>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
-enum FilterState {
+pub(crate) enum FilterState {
     Open,
     Resolved,
 }
 
 /// How it was dealt with.
 #[derive(Deserialize, ToSchema)]
-struct Resolution {
+pub(crate) struct Resolution {
     /// What was found out and done.
     #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
-    reason: String,
+    pub(crate) reason: String,
 }
 
 pub(super) fn routes() -> Routes {
@@ -88,7 +88,7 @@ async fn list(
 
 /// The same as CSV, whole.
 #[utoipa::path(get, path = "/api/admin/findings/export", tag = "admin", operation_id = "exportFindings", params(Filter), responses((status = 200, description = "All of them", body = String, content_type = "text/csv")))]
-async fn download(
+pub(crate) async fn download(
     State(app): State<Arc<App>>,
     _: Admin,
     Asked(filter): Asked<Filter>,
@@ -109,7 +109,7 @@ async fn download(
 
 /// Says how a finding was dealt with.
 #[utoipa::path(post, path = "/api/admin/findings/{id}/resolve", tag = "admin", operation_id = "resolveFinding", request_body = Resolution, responses((status = 200, description = "It is resolved", body = FindingView)))]
-async fn resolve(
+pub(crate) async fn resolve(
     State(app): State<Arc<App>>,
     admin: Staff,
     Row(id): Row,

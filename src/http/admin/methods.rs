@@ -22,14 +22,14 @@ const PLACE_MAX: i64 = 1_000;
 /// What is to become of a way to pay.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = PaymentMethodPatch)]
-struct Patch {
-    active: Option<bool>,
+pub(crate) struct Patch {
+    pub(crate) active: Option<bool>,
     #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
-    title: Option<String>,
+    pub(crate) title: Option<String>,
     #[schema(minimum = 1, maximum = 1_000)]
-    place: Option<i64>,
+    pub(crate) place: Option<i64>,
     #[serde(flatten)]
-    why: Why,
+    pub(crate) why: Why,
 }
 
 pub(super) fn routes() -> Routes {
@@ -38,7 +38,7 @@ pub(super) fn routes() -> Routes {
 
 /// Changes a way to pay.
 #[utoipa::path(patch, path = "/api/admin/payment-methods/{id}", tag = "admin", operation_id = "changePaymentMethod", request_body = Patch, responses((status = 200, description = "The method", body = MethodView)))]
-async fn change(
+pub(crate) async fn change(
     State(app): State<Arc<App>>,
     admin: Owner,
     Row(id): Row,

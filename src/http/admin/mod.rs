@@ -1,16 +1,16 @@
 //! What admins do: rooms, tenants, bills, payment methods, and the audit of it all.
 
 mod audit;
-mod bills;
+pub(crate) mod bills;
 mod evidence;
-mod export;
-mod findings;
-mod methods;
+pub(crate) mod export;
+pub(crate) mod findings;
+pub(crate) mod methods;
 mod paging;
-mod payments;
-mod reconciliations;
-mod rooms;
-mod tenants;
+pub(crate) mod payments;
+pub(crate) mod reconciliations;
+pub(crate) mod rooms;
+pub(crate) mod tenants;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -37,7 +37,7 @@ pub(super) fn routes() -> Routes {
 }
 
 /// The row that a path names. What is no number names nothing.
-pub(super) struct Row(pub(super) i64);
+pub(crate) struct Row(pub(crate) i64);
 
 impl<S: Send + Sync> FromRequestParts<S> for Row {
     type Rejection = Problem;
@@ -49,7 +49,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Row {
 }
 
 /// What the query of a request asks for.
-struct Asked<T>(T);
+pub(crate) struct Asked<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
     type Rejection = Problem;
@@ -61,7 +61,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
 }
 
 /// A JSON body that may be missing.
-struct Perhaps<T>(T);
+pub(crate) struct Perhaps<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Perhaps<T> {
     type Rejection = Problem;
@@ -83,9 +83,9 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Perhaps<T
 
 /// Why an admin does it.
 #[derive(Deserialize, ToSchema, Default)]
-struct Why {
+pub(crate) struct Why {
     #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 impl Why {

@@ -34,7 +34,7 @@ pub(super) struct Paging {
 }
 
 /// A page of a list, with the way to the next one.
-pub(super) type Listed<T> = (AppendHeaders<Option<(HeaderName, HeaderValue)>>, Json<Vec<T>>);
+pub(crate) type Listed<T> = (AppendHeaders<Option<(HeaderName, HeaderValue)>>, Json<Vec<T>>);
 
 impl FromRequestParts<Arc<App>> for Paging {
     type Rejection = Problem;

@@ -53,7 +53,7 @@ struct PaymentInFull {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Refund)]
-struct RefundView {
+pub(crate) struct RefundView {
     #[schema(value_type = String)]
     refund_key: RefundKey,
     #[schema(value_type = i64, minimum = 0, maximum = 999_999_999_999_999_i64)]
@@ -100,13 +100,13 @@ struct Step {
 /// What is to be given back.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = RefundWish)]
-struct Wish {
+pub(crate) struct Wish {
     /// In rupiah; all that is left where nothing is said.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 999_999_999_999_999_i64)]
-    amount: Option<Rupiah>,
+    pub(crate) amount: Option<Rupiah>,
     /// Why. The gateway keeps it too.
     #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
-    reason: String,
+    pub(crate) reason: String,
 }
 
 pub(super) fn routes() -> Routes {
@@ -156,7 +156,7 @@ async fn show(
 
 /// Has the gateway asked how the payment stands.
 #[utoipa::path(post, path = "/api/admin/payments/{invoice}/sync", tag = "admin", operation_id = "syncPayment", request_body = Option<Why>, responses((status = 202, description = "The gateway is being asked", body = Paying)))]
-async fn sync(
+pub(crate) async fn sync(
     State(app): State<Arc<App>>,
     admin: Staff,
     Named(invoice): Named,
@@ -171,7 +171,7 @@ async fn sync(
 
 /// Gives up a live payment.
 #[utoipa::path(post, path = "/api/admin/payments/{invoice}/cancel", tag = "admin", operation_id = "cancelPaymentOfHouse", request_body = Option<Why>, responses((status = 202, description = "It is being cancelled", body = Paying)))]
-async fn cancel(
+pub(crate) async fn cancel(
     State(app): State<Arc<App>>,
     admin: Staff,
     Named(invoice): Named,
@@ -183,7 +183,7 @@ async fn cancel(
 
 /// Takes the money of a card payment that waits for a decision.
 #[utoipa::path(post, path = "/api/admin/payments/{invoice}/approve", tag = "admin", operation_id = "approvePayment", request_body = Option<Why>, responses((status = 202, description = "The gateway is being told", body = Paying)))]
-async fn approve(
+pub(crate) async fn approve(
     State(app): State<Arc<App>>,
     admin: Owner,
     Named(invoice): Named,
@@ -195,7 +195,7 @@ async fn approve(
 
 /// Does not take the money of a card payment that waits for a decision.
 #[utoipa::path(post, path = "/api/admin/payments/{invoice}/deny", tag = "admin", operation_id = "denyPayment", request_body = Option<Why>, responses((status = 202, description = "The gateway is being told", body = Paying)))]
-async fn deny(
+pub(crate) async fn deny(
     State(app): State<Arc<App>>,
     admin: Owner,
     Named(invoice): Named,
@@ -226,7 +226,7 @@ async fn refund(
     app.once(user, key, work).await
 }
 
-async fn give_back(
+pub(crate) async fn give_back(
     app: &App,
     admin: &Owner,
     (invoice, unique, wish): (&str, &str, &Wish),

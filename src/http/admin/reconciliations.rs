@@ -27,8 +27,8 @@ use crate::reconciling::{self, Window};
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Reconciliation)]
-struct RunView {
-    id: i64,
+pub(crate) struct RunView {
+    pub(crate) id: i64,
     /// `nightly` or `manual`.
     kind: String,
     /// Whether nothing is changed.
@@ -82,18 +82,18 @@ struct ItemView {
 /// What is to be compared.
 #[derive(Deserialize, ToSchema, Default)]
 #[serde(rename_all = "camelCase")]
-struct Order {
+pub(crate) struct Order {
     /// Payments that lived on this day in Jakarta or later; a week before `to` where nothing is said.
     #[schema(value_type = Option<String>, format = Date)]
-    from: Option<NaiveDate>,
+    pub(crate) from: Option<NaiveDate>,
     /// And began on this day or earlier; today where nothing is said.
     #[schema(value_type = Option<String>, format = Date)]
-    to: Option<NaiveDate>,
+    pub(crate) to: Option<NaiveDate>,
     /// Whether nothing is to be changed.
     #[serde(default)]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     #[serde(flatten)]
-    why: Why,
+    pub(crate) why: Why,
 }
 
 /// Which payments of a comparison are wanted.
@@ -145,7 +145,7 @@ async fn list(State(app): State<Arc<App>>, _: Admin, paging: Paging) -> Result<L
 
 /// Compares a window of our books with the gateway's.
 #[utoipa::path(post, path = "/api/admin/reconciliations", tag = "admin", operation_id = "startReconciliation", request_body = Option<Order>, responses((status = 202, description = "It is being made", body = RunView)))]
-async fn start(
+pub(crate) async fn start(
     State(app): State<Arc<App>>,
     admin: Staff,
     Perhaps(order): Perhaps<Order>,

@@ -24,7 +24,7 @@ const CODE_CHARS_MAX: usize = 32;
 /// A room of the house.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Room)]
-struct RoomView {
+pub(crate) struct RoomView {
     #[schema(value_type = i64, minimum = 1)]
     id: RoomId,
     code: String,
@@ -42,25 +42,25 @@ impl From<Room> for RoomView {
 
 /// A room that is to be there.
 #[derive(Deserialize, ToSchema)]
-struct NewRoom {
+pub(crate) struct NewRoom {
     #[schema(min_length = 1, max_length = 32, pattern = r"\S")]
-    code: String,
+    pub(crate) code: String,
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 999_999_999_999_999_i64)]
-    price: Option<Rupiah>,
+    pub(crate) price: Option<Rupiah>,
     #[serde(flatten)]
-    why: Why,
+    pub(crate) why: Why,
 }
 
 /// What is to become of a room.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = RoomPatch)]
-struct Patch {
+pub(crate) struct Patch {
     #[schema(min_length = 1, max_length = 32, pattern = r"\S")]
-    code: Option<String>,
+    pub(crate) code: Option<String>,
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 999_999_999_999_999_i64)]
-    price: Option<Rupiah>,
+    pub(crate) price: Option<Rupiah>,
     #[serde(flatten)]
-    why: Why,
+    pub(crate) why: Why,
 }
 
 pub(super) fn routes() -> Routes {
@@ -80,7 +80,7 @@ async fn list(State(app): State<Arc<App>>, _: Admin, paging: Paging) -> Result<L
 
 /// Adds a room.
 #[utoipa::path(post, path = "/api/admin/rooms", tag = "admin", operation_id = "createRoom", request_body = NewRoom, responses((status = 201, description = "The room", body = RoomView)))]
-async fn create(
+pub(crate) async fn create(
     State(app): State<Arc<App>>,
     admin: Staff,
     Body(new): Body<NewRoom>,
@@ -94,7 +94,7 @@ async fn create(
 
 /// Changes a room.
 #[utoipa::path(patch, path = "/api/admin/rooms/{id}", tag = "admin", operation_id = "changeRoom", request_body = Patch, responses((status = 200, description = "The room", body = RoomView)))]
-async fn change(
+pub(crate) async fn change(
     State(app): State<Arc<App>>,
     admin: Staff,
     Row(id): Row,
@@ -108,7 +108,7 @@ async fn change(
 
 /// Removes a room where nobody lives.
 #[utoipa::path(delete, path = "/api/admin/rooms/{id}", tag = "admin", operation_id = "removeRoom", request_body = Option<Why>, responses((status = 200, description = "Done", body = schemas::Done)))]
-async fn remove(
+pub(crate) async fn remove(
     State(app): State<Arc<App>>,
     admin: Staff,
     Row(id): Row,

@@ -31,7 +31,7 @@ const PASSWORD_BYTES_MAX: usize = 1_024;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Tenant)]
-struct TenantView {
+pub(crate) struct TenantView {
     #[schema(value_type = i64, minimum = 1)]
     id: UserId,
     #[schema(value_type = String)]
@@ -56,49 +56,49 @@ impl From<Tenant> for TenantView {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = NewTenant)]
-struct Created {
+pub(crate) struct Created {
     #[serde(flatten)]
     tenant: TenantView,
     /// To be told to the tenant, and shown only this once.
     #[serde(skip_serializing_if = "Option::is_none")]
-    temporary_password: Option<String>,
+    pub(crate) temporary_password: Option<String>,
 }
 
 /// A tenant who moves in.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Arrival {
+pub(crate) struct Arrival {
     #[schema(min_length = 3, max_length = 254, pattern = "^[^@ ]+@[^@ ]+$")]
-    email: String,
+    pub(crate) email: String,
     #[schema(min_length = 1, max_length = 200, pattern = r"\S")]
-    name: String,
+    pub(crate) name: String,
     #[schema(value_type = String, format = Date)]
-    start_date: NaiveDate,
+    pub(crate) start_date: NaiveDate,
     #[schema(min_length = 1, max_length = 32, pattern = r"\S")]
-    room_code: String,
+    pub(crate) room_code: String,
     #[schema(value_type = Option<String>, min_length = 8, max_length = 1_024)]
-    password: Option<Secret>,
+    pub(crate) password: Option<Secret>,
     #[schema(min_length = 1, max_length = 32, pattern = r"\S")]
-    phone: Option<String>,
+    pub(crate) phone: Option<String>,
     #[serde(flatten)]
-    why: Why,
+    pub(crate) why: Why,
 }
 
 /// What is to become of a tenant.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = TenantPatch)]
-struct Patch {
+pub(crate) struct Patch {
     #[schema(min_length = 3, max_length = 254, pattern = "^[^@ ]+@[^@ ]+$")]
-    email: Option<String>,
+    pub(crate) email: Option<String>,
     #[schema(min_length = 1, max_length = 200, pattern = r"\S")]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     #[schema(min_length = 1, max_length = 32, pattern = r"\S")]
-    phone: Option<String>,
+    pub(crate) phone: Option<String>,
     #[schema(min_length = 1, max_length = 32, pattern = r"\S")]
-    room_code: Option<String>,
+    pub(crate) room_code: Option<String>,
     #[serde(flatten)]
-    why: Why,
+    pub(crate) why: Why,
 }
 
 pub(super) fn routes() -> Routes {
@@ -118,7 +118,7 @@ async fn list(State(app): State<Arc<App>>, _: Admin, paging: Paging) -> Result<L
 
 /// A tenant moves in.
 #[utoipa::path(post, path = "/api/admin/tenants", tag = "admin", operation_id = "createTenant", request_body = Arrival, responses((status = 201, description = "The tenant", body = Created)))]
-async fn create(
+pub(crate) async fn create(
     State(app): State<Arc<App>>,
     admin: Staff,
     Body(arrival): Body<Arrival>,
@@ -143,7 +143,7 @@ async fn create(
 
 /// Changes a tenant, or moves them to another room.
 #[utoipa::path(patch, path = "/api/admin/tenants/{id}", tag = "admin", operation_id = "changeTenant", request_body = Patch, responses((status = 200, description = "The tenant", body = TenantView)))]
-async fn change(
+pub(crate) async fn change(
     State(app): State<Arc<App>>,
     admin: Staff,
     Row(id): Row,
@@ -162,7 +162,7 @@ async fn change(
 
 /// A tenant moves out.
 #[utoipa::path(delete, path = "/api/admin/tenants/{id}", tag = "admin", operation_id = "removeTenant", request_body = Option<Why>, responses((status = 200, description = "Done", body = schemas::Done)))]
-async fn remove(
+pub(crate) async fn remove(
     State(app): State<Arc<App>>,
     admin: Staff,
     Row(id): Row,

@@ -1,0 +1,202 @@
+//! What a visitor has typed: the fields of a form or of a query, and the proof that the form is one of ours.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts as _, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{HOST, ORIGIN};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use chrono::NaiveDate;
+use domain::Rupiah;
+use subtle::ConstantTimeEq as _;
+
+use super::session::{View, Visitor};
+use crate::http::admin::Why;
+use crate::http::{App, Problem};
+
+/// The fields of a form or of a query, as they came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// Reads `application/x-www-form-urlencoded`. What is none has no fields.
+    pub(super) fn parse(text: &[u8]) -> Self {
+        Self(form_urlencoded::parse(text).into_owned().collect())
+    }
+
+    pub(super) fn of(pairs: &[(&str, &str)]) -> Self {
+        Self(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    /// What a field says, without the spaces around it. An empty field says nothing.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        Some(self.raw(name).trim()).filter(|value| !value.is_empty())
+    }
+
+    /// The same as an owned text.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+
+    /// What a field holds, to the last space.
+    pub(super) fn raw(&self, name: &str) -> &str {
+        self.0.iter().find(|(given, _)| given == name).map_or("", |(_, value)| value)
+    }
+
+    /// What a field says as a number, a day or the like. What makes no sense is told by the field's name.
+    pub(super) fn read<T: FromStr>(&self, name: &str) -> Result<Option<T>, Problem> {
+        let read = |text: &str| {
+            text.parse().map_err(|_| Problem::Unprocessable(format!("`{name}` makes no sense: {text:?}")))
+        };
+        self.get(name).map(read).transpose()
+    }
+
+    /// What a field says as an amount of money; dots and the currency may stand in it, as people write them.
+    pub(super) fn rupiah(&self, name: &str) -> Result<Option<Rupiah>, Problem> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let digits: String =
+            text.trim_start_matches("Rp").chars().filter(|c| !matches!(c, '.' | ' ')).collect();
+        let amount = digits.parse::<i64>().ok().and_then(|amount| Rupiah::try_from(amount).ok());
+        let wrong = || Problem::Unprocessable(format!("`{name}` is no amount in rupiah: {text:?}"));
+        amount.map(Some).ok_or_else(wrong)
+    }
+
+    /// What a field says as a day.
+    pub(super) fn day(&self, name: &str) -> Result<Option<NaiveDate>, Problem> {
+        self.read(name)
+    }
+
+    /// A field that may not be empty.
+    pub(super) fn need(&self, name: &str) -> Result<String, Problem> {
+        self.text(name).ok_or_else(|| Problem::Unprocessable(format!("`{name}` is empty")))
+    }
+
+    /// The same fields as the query of a link, without those named and without those that say nothing.
+    pub(super) fn link(&self, without: &[&str]) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in &self.0 {
+            if !without.contains(&name.as_str()) && !value.trim().is_empty() {
+                query.append_pair(name, value);
+            }
+        }
+        query.finish()
+    }
+}
+
+/// A form of ours that somebody has filled in.
+pub(super) struct Form {
+    /// Who.
+    pub(super) visitor: Visitor,
+    /// With what.
+    pub(super) fields: Fields,
+}
+
+impl FromRequest<Arc<App>> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let visitor = Visitor::from_request_parts(&mut parts, app).await?;
+        if !is_from_here(&parts.headers) {
+            return Err(Problem::ForeignForm);
+        }
+        let request = Request::from_parts(parts, body);
+        let bytes = axum::body::Bytes::from_request(request, app).await.map_err(|_| Problem::TooLarge)?;
+        let fields = Fields::parse(&bytes);
+        check_token(&visitor, fields.raw("csrf"))?;
+        Ok(Self { visitor, fields })
+    }
+}
+
+/// A form carries what only pages of this session know.
+pub(super) fn check_token(visitor: &Visitor, given: &str) -> Result<(), Problem> {
+    let right = given.as_bytes().ct_eq(visitor.csrf.as_bytes());
+    if bool::from(right) { Ok(()) } else { Err(Problem::ForeignForm) }
+}
+
+impl Form {
+    /// Why the visitor does it.
+    pub(super) fn reason(&self) -> Result<String, Problem> {
+        self.fields.need("reason")
+    }
+
+    /// The same as the REST service takes it, where a reason may be left out.
+    pub(super) fn why(&self) -> Why {
+        Why { reason: self.fields.text("reason") }
+    }
+}
+
+/// Leads to a page that says what was done. Reloading that page does nothing again.
+pub(super) fn done(path: &str, said: &str) -> Response {
+    let mark = if path.contains('?') { '&' } else { '?' };
+    Redirect::to(&format!("{path}{mark}said={said}")).into_response()
+}
+
+/// Whether a page of our own sent the request, as far as the browser says. Old browsers say nothing; the token decides.
+pub(super) fn is_from_here(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    match (text("sec-fetch-site"), text(ORIGIN.as_str())) {
+        (Some(site), _) => site == "same-origin" || site == "none",
+        (None, Some(origin)) => {
+            let authority = origin.split_once("://").map(|(_, authority)| authority);
+            authority.is_some() && authority == text(HOST.as_str())
+        }
+        (None, None) => true,
+    }
+}
+
+/// A choice of a list, as `<option>`s have it: value and text.
+pub(super) type Choice<'a> = (&'a str, &'a str);
+
+/// The value that a query asks for, as far as it is one of these.
+pub(super) fn chosen<'a>(view: &View, name: &str, of: &[&'a str]) -> Option<&'a str> {
+    let asked = view.query.get(name)?;
+    of.iter().copied().find(|value| *value == asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_as_people_write_them() {
+        let read = |text: &str| Fields::of(&[("price", text)]).rupiah("price");
+        let million = Rupiah::try_from(1_250_000).unwrap();
+        for text in ["1250000", "1.250.000", " Rp1.250.000 ", "Rp 1.250.000"] {
+            assert_eq!(read(text), Ok(Some(million)), "{text}");
+        }
+        assert_eq!(read("  "), Ok(None));
+        for bad in ["-5", "1,5", "abc", "99999999999999999999"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_form_of_another_site_is_known_by_its_headers() {
+        let headers = |pairs: &[(&'static str, &str)]| {
+            pairs
+                .iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect::<HeaderMap>()
+        };
+        let host = ("host", "kost.test:8080");
+        assert!(is_from_here(&headers(&[host])));
+        assert!(is_from_here(&headers(&[host, ("origin", "https://kost.test:8080")])));
+        assert!(is_from_here(&headers(&[host, ("sec-fetch-site", "same-origin")])));
+        for foreign in [
+            &[host, ("origin", "https://evil.test")][..],
+            &[host, ("origin", "null")],
+            &[host, ("sec-fetch-site", "cross-site")],
+            &[host, ("sec-fetch-site", "same-site"), ("origin", "https://kost.test:8080")],
+        ] {
+            assert!(!is_from_here(&headers(foreign)), "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_keeps_what_was_asked_for() {
+        let fields = Fields::parse(b"state=dead&kind=&error=a+b%26c&after=9");
+        assert_eq!(fields.link(&["after"]), "state=dead&error=a+b%26c");
+    }
+}

@@ -1,0 +1,123 @@
+//! `/admin`: where an owner sees money and an operator sees jobs. A page is whole without script; script adds liveness.
+
+mod assets;
+mod balance;
+mod chart;
+mod findings;
+mod form;
+mod layout;
+mod live;
+mod methods;
+mod parts;
+mod people;
+mod reconciliations;
+mod rooms;
+mod session;
+mod statements;
+mod tenants;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::{get, post};
+
+use crate::http::{App, Problem};
+
+/// Pages run our own scripts and styles alone, are shown in no frame, and send forms to us alone.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The pages, and what their forms do.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .merge(entrance())
+        .merge(money())
+        .merge(work())
+        .merge(house())
+        .layer(middleware::from_fn(around))
+}
+
+fn entrance() -> Router<Arc<App>> {
+    Router::new()
+        .route("/admin/", get(|| async { Redirect::permanent("/admin") }))
+        .route("/admin/login", get(session::ask).post(session::log_in))
+        .route("/admin/logout", post(session::log_out))
+        .route("/admin/look", get(session::prefer))
+        .route("/admin/assets/{name}", get(assets::serve))
+        .route("/admin/people", get(people::list))
+        .route("/admin/people/password", post(people::change_password))
+        .route("/admin/{*rest}", get(|| async { Problem::NotFound }))
+}
+
+fn money() -> Router<Arc<App>> {
+    Router::new()
+        .route("/admin/findings", get(findings::list))
+        .route("/admin/findings/export", get(findings::export))
+        .route("/admin/findings/{id}/resolve", post(findings::resolve))
+        .route("/admin/reconciliations", get(reconciliations::list).post(reconciliations::start))
+        .route("/admin/reconciliations/{id}", get(reconciliations::show))
+        .route("/admin/reconciliations/{id}/live", get(reconciliations::live))
+        .route("/admin/statements", statements::routes())
+        .route("/admin/balance", get(balance::show))
+}
+
+fn work() -> Router<Arc<App>> {
+    Router::new()
+}
+
+fn house() -> Router<Arc<App>> {
+    Router::new()
+        .route("/admin/tenants", get(tenants::list).post(tenants::add))
+        .route("/admin/tenants/{id}", post(tenants::change))
+        .route("/admin/tenants/{id}/remove", post(tenants::remove))
+        .route("/admin/rooms", get(rooms::list).post(rooms::add))
+        .route("/admin/rooms/{id}", post(rooms::change))
+        .route("/admin/rooms/{id}/remove", post(rooms::remove))
+        .route("/admin/methods", get(methods::list))
+        .route("/admin/methods/{id}", post(methods::change))
+}
+
+/// Says to every answer how browsers are to treat it, and turns failures into pages.
+async fn around(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let (view, is_page) = (session::view_of(&parts), parts.method == Method::GET);
+    let here = parts.uri.path_and_query().map_or("/admin", |path| path.as_str()).to_owned();
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if let Some(problem) = response.extensions().get::<Problem>().cloned() {
+        let is_stranger = problem == Problem::Unauthenticated;
+        response = if is_stranger && is_page && !here.contains("/live") {
+            let next: String = form_urlencoded::byte_serialize(here.as_bytes()).collect();
+            Redirect::to(&format!("/admin/login?next={next}")).into_response()
+        } else {
+            let (status, headers) = (response.status(), response.headers().clone());
+            let mut page = (status, layout::failure(&view, &problem)).into_response();
+            if let Some(wait) = headers.get(header::RETRY_AFTER) {
+                page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+            }
+            page
+        };
+    }
+    harden(&mut response);
+    response
+}
+
+fn harden(response: &mut Response) {
+    const RULES: [(HeaderName, &str); 5] = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    let headers = response.headers_mut();
+    for (name, value) in RULES {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // What a page shows is nobody else's, also not the next one's at the same machine.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}

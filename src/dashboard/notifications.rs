@@ -1,0 +1,119 @@
+//! `/admin/notifications`: what the gateway told us, what became of it, and telling it to ourselves once more.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::{NotificationId, Rank};
+use maud::{Markup, html};
+use queue::{Job as _, ProcessNotification};
+use store::audit::{self, By};
+use store::notifications::{self, NotificationFilter, Received};
+
+use super::form::{Form, done};
+use super::parts::{Action, Table, cut, facts, filters, opt, opt_field, opt_time, page_of, pager, select, time};
+use super::session::Visitor;
+use super::{layout, timeline, words};
+use crate::http::admin::Row;
+use crate::http::{App, Problem};
+
+const HERE: &str = "/admin/notifications";
+
+pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response, Problem> {
+    let v = &visitor;
+    let query = &v.view.query;
+    let filter = NotificationFilter { order: query.text("order"), pending: query.get("pending").is_some() };
+    let mut found = notifications::list(&app.db, &filter, page_of(&v.view)).await?;
+    let next = cut(&mut found, |one| one.id.0);
+    let pending = [("", v.t("Semua", "All")), ("yes", v.t("Belum diproses", "Not processed yet"))];
+    let fields = html! {
+        (opt_field("order", v.t("Order atau faktur", "Order id or invoice"), "text", query.get("order").unwrap_or_default()))
+        (select("pending", v.t("Keadaan", "State"), &pending, query.get("pending")))
+    };
+    let body = html! {
+        (filters(&v.view, &fields))
+        (Table {
+            name: v.t("Notifikasi", "Notifications"),
+            heads: &[v.t("Nomor", "Number"), v.t("Order", "Order id"), v.t("Diterima", "Received"), v.t("Tanda tangan", "Signature"), v.t("Kali", "Seen"), v.t("Hasil", "Outcome")],
+            rows: found.iter().map(|one| row(v, one)).collect(),
+            empty: v.t("Belum ada notifikasi.", "There is no notification yet."),
+        }.show())
+        (pager(&v.view, next))
+    };
+    Ok(layout::page(v, v.t("Notifikasi", "Notifications"), &body))
+}
+
+fn signature(v: &Visitor, one: &Received) -> Markup {
+    match one.verified {
+        true => words::mark("done", v.t("benar", "valid")),
+        false => words::mark("failed", v.t("salah", "wrong")),
+    }
+}
+
+fn row(v: &Visitor, one: &Received) -> Vec<Markup> {
+    vec![
+        html! { a href={ (HERE) "/" (one.id) } { "#" (one.id) " " (one.kind) } },
+        html! { span.mono { (opt(one.order_id.as_deref())) } },
+        time(one.received_at),
+        signature(v, one),
+        html! { (one.seen) "×" },
+        html! { (one.outcome.as_deref().unwrap_or(v.t("belum diproses", "not processed yet"))) },
+    ]
+}
+
+pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, Row(id): Row) -> Result<Response, Problem> {
+    page(&app, &visitor, id, false).await
+}
+
+/// The body as it came. Who looks at it is written down first.
+pub(super) async fn reveal(State(app): State<Arc<App>>, Row(id): Row, form: Form) -> Result<Response, Problem> {
+    let (staff, reason) = (form.visitor.staff()?, form.reason()?);
+    let by = By { actor: &staff.actor(), reason: Some(&reason), now: app.clock.now() };
+    audit::note(&app.db, ("notification.reveal", format!("notification:{id}")), &by).await?;
+    page(&app, &form.visitor, id, true).await
+}
+
+async fn page(app: &App, v: &Visitor, id: i64, is_whole: bool) -> Result<Response, Problem> {
+    let (one, text) =
+        notifications::body_of(&app.db, NotificationId(id)).await?.ok_or(Problem::NotFound)?;
+    let mut shown = serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text));
+    if !is_whole {
+        midtrans::mask(&mut shown);
+    }
+    let order = |what: &str, name: &str, help: &str| {
+        let to = format!("{HERE}/{id}/{what}");
+        Action { to: &to, name, object: "", help, rank: Rank::Staff, needs_reason: true, fields: html! {} }.show(v)
+    };
+    let body = html! {
+        (facts(vec![
+            (v.t("Jenis", "Kind"), html! { (one.kind) }),
+            (v.t("Order", "Order id"), html! { span.mono { (opt(one.order_id.as_deref())) } }),
+            (v.t("Pembayaran", "Payment"), html! { @match &one.invoice { Some(invoice) => a.mono href={ "/admin/payments/" (invoice) } { (invoice) }, None => "–" } }),
+            (v.t("Nomor transaksi", "Transaction id"), html! { span.mono { (opt(one.transaction_id.as_deref())) } }),
+            (v.t("Tanda tangan", "Signature"), signature(v, &one)),
+            (v.t("Diterima", "Received"), time(one.received_at)),
+            (v.t("Kali", "Seen"), html! { (one.seen) "×" }),
+            (v.t("Diproses", "Processed"), opt_time(one.processed_at)),
+            (v.t("Hasil", "Outcome"), opt(one.outcome.as_deref())),
+        ]))
+        div.actions {
+            (order("replay", v.t("Proses lagi", "Replay"), v.t("Diproses seperti baru datang. Uang hanya bergerak menurut jawaban Midtrans sendiri.",
+                "Processed as if it had just come. Money moves only by the gateway's own answer.")))
+            @if !is_whole {
+                (order("reveal", v.t("Tampilkan lengkap", "Reveal"), v.t("Siapa yang melihat tercatat di jejak audit.", "The audit log says who looked.")))
+            }
+        }
+        h2 { (v.t("Isi", "Body")) }
+        pre { (timeline::pretty(&shown)) }
+    };
+    Ok(layout::page(v, &format!("{} #{id}", v.t("Notifikasi", "Notification")), &body))
+}
+
+pub(super) async fn replay(State(app): State<Arc<App>>, Row(id): Row, form: Form) -> Result<Response, Problem> {
+    let (staff, reason, now) = (form.visitor.staff()?, form.reason()?, app.clock.now());
+    let by = By { actor: &staff.actor(), reason: Some(&reason), now };
+    let id = NotificationId(id);
+    let job = ProcessNotification { notification_id: id }.new_job(now);
+    app.queue.wake(notifications::replay(&app.db, id, job, &by).await?);
+    Ok(done(&format!("{HERE}/{id}"), "replayed"))
+}

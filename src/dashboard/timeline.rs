@@ -1,0 +1,34 @@
+//! What happened about a bill or a payment, the oldest first.
+
+use maud::{Markup, html};
+
+use super::parts::time;
+use super::session::Visitor;
+use super::words;
+use crate::evidence::Entry;
+
+pub(super) fn show(v: &Visitor, entries: &[Entry]) -> Markup {
+    html! {
+        @if entries.is_empty() { p.empty { (v.t("Belum ada kejadian.", "Nothing has happened yet.")) } }
+        @else {
+            ol.timeline {
+                @for entry in entries {
+                    li class=(entry.kind) {
+                        p { (time(entry.at)) " · " strong { (words::entry(&v.view, entry.kind)) } " · " (entry.what) }
+                        @if let Some(invoice) = &entry.invoice { p.quiet.mono { (invoice) } }
+                        details.data {
+                            summary { (v.t("Rincian", "Details")) }
+                            pre { (pretty(&entry.data)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// JSON as people read it.
+pub(super) fn pretty(value: &serde_json::Value) -> String {
+    // What came out of JSON goes back into it.
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
