@@ -1,18 +1,25 @@
-//! `kasir balance`, `kasir evidence` and `kasir prune`: looking into the books, and tidying them, from the command line.
+//! `kasir balance`, `audit`, `evidence` and `prune`: looking into the books, and tidying them, from the command line.
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{Args, Subcommand};
 use clock::Clock;
 use domain::Invoice;
 use kasir::config::Config;
 use kasir::{evidence, roles};
 use store::pruning::{self, Pruned};
-use store::{journal, payments};
+use store::{audit, journal, payments};
 
 /// Rows of each table that are forgotten in one transaction.
 const BATCH: i64 = 1_000;
 /// Payments that are named when the journal does not agree with them.
 const NAMED: i64 = 20;
+
+/// The audit of what people did.
+#[derive(Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Go along the chain of hashes, and fail when a row was changed or removed.
+    Verify,
+}
 
 /// Which payment, and in what form.
 #[derive(Args)]
@@ -47,6 +54,20 @@ pub(crate) async fn balance(config: &Config) -> anyhow::Result<()> {
     if !drifted.is_empty() {
         let ids: Vec<String> = drifted.iter().map(ToString::to_string).collect();
         bail!("the journal does not say what these payments say: {}", ids.join(", "));
+    }
+    Ok(())
+}
+
+/// Prints whether the audit is as it was written, and fails when it is not.
+pub(crate) async fn audit(config: &Config, command: &AuditCommand) -> anyhow::Result<()> {
+    let AuditCommand::Verify = command;
+    let db = roles::open_migrated_database(config).await?;
+    let audit::Verified { rows, unchained, head, broken_at } = audit::verify(&db).await?;
+    println!("as written     {rows:>10}");
+    println!("not chained    {unchained:>10}");
+    println!("head           {head}");
+    if let Some(row) = broken_at {
+        bail!("row {row} of the audit is not as it was written, or the row before it is gone");
     }
     Ok(())
 }

@@ -154,7 +154,9 @@ async fn done(db: &Db, payment: &Payment) -> Result<Vec<Entry>, StoreError> {
         data: json!({ "job": trace.kind, "attempt": trace.attempt, "outcome": trace.outcome, "note": trace.note }),
     });
     let subject = format!("payment:{}", payment.invoice);
-    let ordered = audit::of_subject(db, &subject).await?.into_iter().map(|deed| Entry {
+    let mut deeds = audit::of_subject(db, &subject).await?;
+    deeds.extend(audit::of_jobs(db, payment.id).await?);
+    let ordered = deeds.into_iter().map(|deed| Entry {
         at: DateTime::from_timestamp_millis(deed.at).unwrap_or_default(),
         kind: "ordered",
         what: format!("{} by {}", deed.action, deed.actor),

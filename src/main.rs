@@ -75,6 +75,9 @@ enum Command {
     Reconcile(reconcile::Options),
     /// Print the trial balance of the journal, and check that it says what the payments say.
     Balance,
+    /// The audit of what people did.
+    #[command(subcommand)]
+    Audit(books::AuditCommand),
     /// Print everything that was asked, told and done about one payment, for a dispute with the gateway.
     Evidence(books::EvidenceOptions),
     /// Forget what is older than it has to be kept, as happens each night. Money is never forgotten.
@@ -122,6 +125,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Migrate) => migrate(&config?).await,
         Some(Command::Reconcile(options)) => return reconcile::run(&options, config?, clock).await,
         Some(Command::Balance) => books::balance(&config?).await,
+        Some(Command::Audit(command)) => books::audit(&config?, &command).await,
         Some(Command::Evidence(options)) => books::evidence(&config?, &options).await,
         Some(Command::Prune(options)) => books::prune(&config?, &clock, &options).await,
         Some(Command::Seed) => seed(&config?, &clock).await,

@@ -17,6 +17,7 @@ pub(crate) struct Demo<'a> {
 pub(crate) fn print(demo: &Demo<'_>) {
     let Demo { kasir, simulator, logins, api_key, bill } = demo;
     println!("Kasir        http://{kasir}");
+    println!("Dashboard    http://{kasir}/admin   (log in as the admin below)");
     println!("Simulator    {simulator}   (Midtrans on this machine: pay, expire, deny, break things)");
     println!();
     print_logins(logins);

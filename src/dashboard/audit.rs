@@ -6,17 +6,22 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::DateTime;
 use maud::{Markup, html};
-use store::audit::{self, Row, Verified};
+use store::audit::{self, AuditFilter, Row, Verified};
 
 use super::layout;
-use super::parts::{Table, cut, opt, page_of, pager, time};
+use super::parts::{Table, cut, filters, opt, opt_field, page_of, pager, time};
 use super::session::Visitor;
 use crate::http::{App, Problem};
 
 pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response, Problem> {
     let v = &visitor;
-    let page = page_of(&v.view);
-    let mut found = audit::newest(&app.db, page.after, page.limit).await?;
+    let query = &v.view.query;
+    let filter = AuditFilter {
+        actor: query.text("actor"),
+        action: query.text("action"),
+        subject: query.text("subject"),
+    };
+    let mut found = audit::list(&app.db, &filter, page_of(&v.view)).await?;
     let next = cut(&mut found, |row| row.id);
     let verified = match v.view.query.get("verify") {
         Some(_) => Some(audit::verify(&app.db).await?),
@@ -27,6 +32,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Resul
             Some(verified) => (told(v, verified)),
             None => p { a.button href="/admin/audit?verify=yes" { (v.t("Periksa keutuhan", "Verify the chain")) } },
         }
+        (filters(&v.view, &narrowing(v)))
         (Table {
             name: v.t("Jejak audit", "Audit log"),
             heads: &[v.t("Kapan", "When"), v.t("Siapa", "Who"), v.t("Apa", "What"), v.t("Terhadap", "To what"), v.t("Alasan", "Reason"), v.t("Perubahan", "Change")],
@@ -36,6 +42,15 @@ pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Resul
         (pager(&v.view, next))
     };
     Ok(layout::page(v, v.t("Jejak audit", "Audit log"), &body))
+}
+
+fn narrowing(v: &Visitor) -> Markup {
+    let typed = |name: &str| v.view.query.get(name).unwrap_or_default();
+    html! {
+        (opt_field("actor", v.t("Siapa (surel)", "Who (e-mail)"), "text", typed("actor")))
+        (opt_field("action", v.t("Apa, mis. job.retry", "What, e.g. job.retry"), "text", typed("action")))
+        (opt_field("subject", v.t("Terhadap, mis. bill:7", "To what, e.g. bill:7"), "text", typed("subject")))
+    }
 }
 
 /// Each row's hash covers the row before it, so that none can be changed or taken out unseen.

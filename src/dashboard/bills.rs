@@ -12,7 +12,9 @@ use store::{Page, payments};
 
 use super::form::{Form, done};
 use super::live::{self, Parts};
-use super::parts::{Action, Table, cut, facts, field, money, opt_field, opt_time, page_of, pager, select, time};
+use super::parts::{
+    Action, Table, cut, facts, field, money, opt_field, opt_time, page_of, pager, select, time,
+};
 use super::session::Visitor;
 use super::{layout, timeline, words};
 use crate::evidence;
@@ -55,7 +57,10 @@ fn adding(v: &Visitor, here: &[Tenant]) -> Markup {
         to: HERE,
         name: v.t("Tagihan lain", "Extra bill"),
         object: "",
-        help: v.t("Untuk titipan, binatu, listrik dan semacamnya.", "For a deposit, laundry, power and the like."),
+        help: v.t(
+            "Untuk titipan, binatu, listrik dan semacamnya.",
+            "For a deposit, laundry, power and the like.",
+        ),
         rank: Rank::Staff,
         needs_reason: true,
         fields: html! {
@@ -146,7 +151,13 @@ async fn parts_of(app: &App, v: &Visitor, id: BillId) -> Result<Parts, Problem> 
     });
     let tries = Table {
         name: v.t("Pembayaran tagihan ini", "Payments of this bill"),
-        heads: &[v.t("Faktur", "Invoice"), v.t("Cara", "Method"), v.t("Jumlah", "Amount"), v.t("Keadaan", "State"), v.t("Dibuat", "Created")],
+        heads: &[
+            v.t("Faktur", "Invoice"),
+            v.t("Cara", "Method"),
+            v.t("Jumlah", "Amount"),
+            v.t("Keadaan", "State"),
+            v.t("Dibuat", "Created"),
+        ],
         rows: rows.collect(),
         empty: v.t("Belum ada yang mencoba membayar.", "Nobody has tried to pay yet."),
     };
@@ -165,8 +176,10 @@ fn cash(v: &Visitor, id: i64) -> Markup {
         to: &format!("{HERE}/{id}/cash"),
         name: v.t("Terima tunai", "Take cash"),
         object: "",
-        help: v.t("Pembayaran lain yang sedang berjalan dibatalkan di Midtrans. Tulis dari siapa uangnya.",
-            "Other payments under way are cancelled at the gateway. Write from whom the money came."),
+        help: v.t(
+            "Pembayaran lain yang sedang berjalan dibatalkan di Midtrans. Tulis dari siapa uangnya.",
+            "Other payments under way are cancelled at the gateway. Write from whom the money came.",
+        ),
         rank: Rank::Staff,
         needs_reason: true,
         fields: html! {},
@@ -179,8 +192,10 @@ fn void(v: &Visitor, id: i64) -> Markup {
         to: &format!("{HERE}/{id}/void"),
         name: v.t("Batalkan tagihan", "Void the bill"),
         object: "",
-        help: v.t("Tidak ada yang berutang lagi. Tidak bisa selama sedang dibayar.",
-            "Nobody owes it any more. Not while it is being paid."),
+        help: v.t(
+            "Tidak ada yang berutang lagi. Tidak bisa selama sedang dibayar.",
+            "Nobody owes it any more. Not while it is being paid.",
+        ),
         rank: Rank::Staff,
         needs_reason: true,
         fields: html! {},
@@ -205,14 +220,22 @@ pub(super) async fn add(State(app): State<Arc<App>>, form: Form) -> Result<Respo
     Ok(done(HERE, "added"))
 }
 
-pub(super) async fn take_cash(State(app): State<Arc<App>>, row: Row, form: Form) -> Result<Response, Problem> {
+pub(super) async fn take_cash(
+    State(app): State<Arc<App>>,
+    row: Row,
+    form: Form,
+) -> Result<Response, Problem> {
     let (staff, here) = (form.visitor.staff()?, format!("{HERE}/{}", row.0));
     let taken = rest::Taken { note: form.reason()? };
     let _paid = rest::mark_paid(State(app), staff, row, Body(taken)).await?;
     Ok(done(&here, "cash"))
 }
 
-pub(super) async fn make_void(State(app): State<Arc<App>>, row: Row, form: Form) -> Result<Response, Problem> {
+pub(super) async fn make_void(
+    State(app): State<Arc<App>>,
+    row: Row,
+    form: Form,
+) -> Result<Response, Problem> {
     let staff = form.visitor.staff()?;
     let _done = rest::void(State(app), staff, row, Perhaps(form.why())).await?;
     Ok(done(HERE, "voided"))

@@ -19,14 +19,22 @@ use crate::foresight::foresee;
 use crate::http::admin::Row;
 use crate::http::{App, Problem};
 
-pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, Row(id): Row) -> Result<Response, Problem> {
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Row(id): Row,
+) -> Result<Response, Problem> {
     let parts = parts_of(&app, &visitor, JobId(id)).await?;
     let v = &visitor;
     let body = live::region(&format!("{HERE}/{id}/live"), &parts);
     Ok(layout::page(v, &format!("{} #{id}", v.t("Tugas", "Job")), &body))
 }
 
-pub(super) async fn live(State(app): State<Arc<App>>, visitor: Visitor, Row(id): Row) -> Result<Response, Problem> {
+pub(super) async fn live(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Row(id): Row,
+) -> Result<Response, Problem> {
     live::stream(app, visitor, move |app, visitor| async move { parts_of(&app, &visitor, JobId(id)).await })
 }
 
@@ -85,7 +93,13 @@ fn attempts_table(v: &Visitor, attempts: &[AttemptRow]) -> Markup {
     });
     Table {
         name: v.t("Percobaan", "Attempts"),
-        heads: &[v.t("Ke", "No."), v.t("Hasil", "Outcome"), v.t("Dimulai", "Started"), v.t("Lamanya", "Took"), v.t("Keterangan", "Note")],
+        heads: &[
+            v.t("Ke", "No."),
+            v.t("Hasil", "Outcome"),
+            v.t("Dimulai", "Started"),
+            v.t("Lamanya", "Took"),
+            v.t("Keterangan", "Note"),
+        ],
         rows: rows.collect(),
         empty: v.t("Belum pernah dicoba.", "Not tried yet."),
     }
@@ -102,11 +116,18 @@ fn payload(job: &JobRow) -> String {
 fn actions(v: &Visitor, job: &JobRow) -> Markup {
     let order = |what: &str, name: &str, help: &str| {
         let to = format!("{HERE}/{}/{what}", job.id);
-        Action { to: &to, name, object: "", help, rank: Rank::Staff, needs_reason: true, fields: html! {} }.show(v)
+        Action { to: &to, name, object: "", help, rank: Rank::Staff, needs_reason: true, fields: html! {} }
+            .show(v)
     };
     let cancel = || {
-        order("cancel", v.t("Batalkan tugas", "Cancel job"), v.t("Tidak dikerjakan lagi. Yang terlewat tetap dicari penyapu dan rekonsiliasi.",
-            "It is not done any more. What is missed is still found by the sweep and the reconciliation."))
+        order(
+            "cancel",
+            v.t("Batalkan tugas", "Cancel job"),
+            v.t(
+                "Tidak dikerjakan lagi. Yang terlewat tetap dicari penyapu dan rekonsiliasi.",
+                "It is not done any more. What is missed is still found by the sweep and the reconciliation.",
+            ),
+        )
     };
     html! {
         @match job.state.as_str() {
@@ -124,14 +145,22 @@ fn actions(v: &Visitor, job: &JobRow) -> Markup {
     }
 }
 
-pub(super) async fn retry(State(app): State<Arc<App>>, Row(id): Row, form: Form) -> Result<Response, Problem> {
+pub(super) async fn retry(
+    State(app): State<Arc<App>>,
+    Row(id): Row,
+    form: Form,
+) -> Result<Response, Problem> {
     let (staff, reason) = (form.visitor.staff()?, form.reason()?);
     let by = By { actor: &staff.actor(), reason: Some(&reason), now: app.clock.now() };
     app.queue.wake(board::retry(&app.db, JobId(id), &by).await?);
     Ok(done(&format!("{HERE}/{id}"), "retried"))
 }
 
-pub(super) async fn cancel(State(app): State<Arc<App>>, Row(id): Row, form: Form) -> Result<Response, Problem> {
+pub(super) async fn cancel(
+    State(app): State<Arc<App>>,
+    Row(id): Row,
+    form: Form,
+) -> Result<Response, Problem> {
     let (staff, reason) = (form.visitor.staff()?, form.reason()?);
     let by = By { actor: &staff.actor(), reason: Some(&reason), now: app.clock.now() };
     board::cancel(&app.db, JobId(id), &by).await?;

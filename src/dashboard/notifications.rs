@@ -7,17 +7,32 @@ use axum::response::Response;
 use domain::{NotificationId, Rank};
 use maud::{Markup, html};
 use queue::{Job as _, ProcessNotification};
+use serde_json::Value;
 use store::audit::{self, By};
 use store::notifications::{self, NotificationFilter, Received};
 
 use super::form::{Form, done};
-use super::parts::{Action, Table, cut, facts, filters, opt, opt_field, opt_time, page_of, pager, select, time};
+use super::parts::{
+    Action, Table, cut, facts, filters, opt, opt_field, opt_time, page_of, pager, select, time,
+};
 use super::session::Visitor;
 use super::{layout, timeline, words};
 use crate::http::admin::Row;
 use crate::http::{App, Problem};
 
 const HERE: &str = "/admin/notifications";
+/// What of a notification tells of the payer (contract §3).
+const PERSONAL: [&str; 9] = [
+    "customer_details",
+    "customer_name",
+    "email",
+    "phone",
+    "masked_card",
+    "saved_token_id",
+    "va_number",
+    "permata_va_number",
+    "payment_code",
+];
 
 pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response, Problem> {
     let v = &visitor;
@@ -61,12 +76,20 @@ fn row(v: &Visitor, one: &Received) -> Vec<Markup> {
     ]
 }
 
-pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, Row(id): Row) -> Result<Response, Problem> {
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Row(id): Row,
+) -> Result<Response, Problem> {
     page(&app, &visitor, id, false).await
 }
 
 /// The body as it came. Who looks at it is written down first.
-pub(super) async fn reveal(State(app): State<Arc<App>>, Row(id): Row, form: Form) -> Result<Response, Problem> {
+pub(super) async fn reveal(
+    State(app): State<Arc<App>>,
+    Row(id): Row,
+    form: Form,
+) -> Result<Response, Problem> {
     let (staff, reason) = (form.visitor.staff()?, form.reason()?);
     let by = By { actor: &staff.actor(), reason: Some(&reason), now: app.clock.now() };
     audit::note(&app.db, ("notification.reveal", format!("notification:{id}")), &by).await?;
@@ -74,15 +97,16 @@ pub(super) async fn reveal(State(app): State<Arc<App>>, Row(id): Row, form: Form
 }
 
 async fn page(app: &App, v: &Visitor, id: i64, is_whole: bool) -> Result<Response, Problem> {
-    let (one, text) =
-        notifications::body_of(&app.db, NotificationId(id)).await?.ok_or(Problem::NotFound)?;
-    let mut shown = serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text));
+    let (one, text) = notifications::body_of(&app.db, NotificationId(id)).await?.ok_or(Problem::NotFound)?;
+    let mut shown = serde_json::from_str(&text).unwrap_or(Value::String(text));
     if !is_whole {
         midtrans::mask(&mut shown);
+        hide_persons(&mut shown);
     }
     let order = |what: &str, name: &str, help: &str| {
         let to = format!("{HERE}/{id}/{what}");
-        Action { to: &to, name, object: "", help, rank: Rank::Staff, needs_reason: true, fields: html! {} }.show(v)
+        Action { to: &to, name, object: "", help, rank: Rank::Staff, needs_reason: true, fields: html! {} }
+            .show(v)
     };
     let body = html! {
         (facts(vec![
@@ -109,11 +133,50 @@ async fn page(app: &App, v: &Visitor, id: i64, is_whole: bool) -> Result<Respons
     Ok(layout::page(v, &format!("{} #{id}", v.t("Notifikasi", "Notification")), &body))
 }
 
-pub(super) async fn replay(State(app): State<Arc<App>>, Row(id): Row, form: Form) -> Result<Response, Problem> {
+/// Hides what tells of the payer: whoever needs it reveals it.
+fn hide_persons(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match PERSONAL.contains(&name.as_str()) {
+                    true => *value = Value::from("…"),
+                    false => hide_persons(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(hide_persons),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+pub(super) async fn replay(
+    State(app): State<Arc<App>>,
+    Row(id): Row,
+    form: Form,
+) -> Result<Response, Problem> {
     let (staff, reason, now) = (form.visitor.staff()?, form.reason()?, app.clock.now());
     let by = By { actor: &staff.actor(), reason: Some(&reason), now };
     let id = NotificationId(id);
     let job = ProcessNotification { notification_id: id }.new_job(now);
     app.queue.wake(notifications::replay(&app.db, id, job, &by).await?);
     Ok(done(&format!("{HERE}/{id}"), "replayed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_tells_of_the_payer_is_hidden_wherever_it_stands() {
+        let mut body = json!({
+            "order_id": "KSR-1", "va_numbers": [{ "bank": "bca", "va_number": "700112" }],
+            "customer_details": { "email": "budi@kost.test" },
+        });
+        hide_persons(&mut body);
+        let text = body.to_string();
+        assert!(text.contains("KSR-1") && text.contains("bca"), "{text}");
+        assert!(!text.contains("700112") && !text.contains("budi"), "{text}");
+    }
 }

@@ -73,9 +73,18 @@ fn about(v: &Visitor, payment: &Payment) -> Markup {
         ),
         (v.t("Jumlah", "Amount"), money(payment.amount)),
         (v.t("Cara", "Method"), html! { (payment.method.title()) }),
-        (v.t("Tagihan", "Bill"), html! { a href={ "/admin/bills/" (payment.bill_id) } { "#" (payment.bill_id) } }),
-        (v.t("Penghuni", "Tenant"), html! { a href={ (HERE) "?tenant=" (payment.tenant_id) } { "#" (payment.tenant_id) } }),
-        (v.t("Nomor transaksi", "Transaction id"), html! { span.mono { (opt(payment.transaction_id.as_ref())) } }),
+        (
+            v.t("Tagihan", "Bill"),
+            html! { a href={ "/admin/bills/" (payment.bill_id) } { "#" (payment.bill_id) } },
+        ),
+        (
+            v.t("Penghuni", "Tenant"),
+            html! { a href={ (HERE) "?tenant=" (payment.tenant_id) } { "#" (payment.tenant_id) } },
+        ),
+        (
+            v.t("Nomor transaksi", "Transaction id"),
+            html! { span.mono { (opt(payment.transaction_id.as_ref())) } },
+        ),
         (v.t("Dibuat", "Created"), time(payment.created_at)),
         (v.t("Lunas", "Paid"), opt_time(payment.paid_at)),
         (v.t("Terakhir ditanyakan", "Last checked"), opt_time(payment.checked_at)),
@@ -96,7 +105,12 @@ fn refunds_table(v: &Visitor, given: &[Refund]) -> Markup {
     });
     Table {
         name: v.t("Pengembalian", "Refunds"),
-        heads: &[v.t("Jumlah", "Amount"), v.t("Keadaan", "State"), v.t("Alasan", "Reason"), v.t("Diminta", "Asked for")],
+        heads: &[
+            v.t("Jumlah", "Amount"),
+            v.t("Keadaan", "State"),
+            v.t("Alasan", "Reason"),
+            v.t("Diminta", "Asked for"),
+        ],
         rows: rows.collect(),
         empty: "",
     }
@@ -146,14 +160,22 @@ pub(super) async fn sync(State(app): State<Arc<App>>, named: Named, form: Form) 
     Ok(done(&here, "asking"))
 }
 
-pub(super) async fn cancel(State(app): State<Arc<App>>, named: Named, form: Form) -> Result<Response, Problem> {
+pub(super) async fn cancel(
+    State(app): State<Arc<App>>,
+    named: Named,
+    form: Form,
+) -> Result<Response, Problem> {
     let (staff, here) = (form.visitor.staff()?, format!("{HERE}/{}", named.0));
     form.reason()?;
     let _asked = rest::cancel(State(app), staff, named, Perhaps(form.why())).await?;
     Ok(done(&here, "giving-up"))
 }
 
-pub(super) async fn approve(State(app): State<Arc<App>>, named: Named, form: Form) -> Result<Response, Problem> {
+pub(super) async fn approve(
+    State(app): State<Arc<App>>,
+    named: Named,
+    form: Form,
+) -> Result<Response, Problem> {
     let (owner, here) = (form.visitor.owner()?, format!("{HERE}/{}", named.0));
     form.reason()?;
     let _told = rest::approve(State(app), owner, named, Perhaps(form.why())).await?;
@@ -168,7 +190,11 @@ pub(super) async fn deny(State(app): State<Arc<App>>, named: Named, form: Form) 
 }
 
 /// The form carries a name of its own, so that sending it twice is one refund.
-pub(super) async fn refund(State(app): State<Arc<App>>, named: Named, form: Form) -> Result<Response, Problem> {
+pub(super) async fn refund(
+    State(app): State<Arc<App>>,
+    named: Named,
+    form: Form,
+) -> Result<Response, Problem> {
     let (owner, once) = (form.visitor.owner()?, form.fields.need("once")?);
     let wish = rest::Wish { amount: form.fields.rupiah("amount")?, reason: form.reason()? };
     let unique = format!("{once}-{}", owner.0.id);

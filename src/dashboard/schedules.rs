@@ -65,7 +65,11 @@ fn row(v: &Visitor, line: &Line, last: Option<&JobRow>, now: Time) -> Vec<Markup
     ]
 }
 
-pub(super) async fn run(State(app): State<Arc<App>>, Named(name): Named, form: Form) -> Result<Response, Problem> {
+pub(super) async fn run(
+    State(app): State<Arc<App>>,
+    Named(name): Named,
+    form: Form,
+) -> Result<Response, Problem> {
     let staff = form.visitor.staff()?;
     let line = SCHEDULE.iter().find(|line| line.name == name).ok_or(Problem::NotFound)?;
     let (now, reason) = (app.clock.now(), form.reason()?);

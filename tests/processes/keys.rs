@@ -46,6 +46,12 @@ fn an_operator_makes_the_first_admin_and_the_keys_of_front_ends() {
     let drawn = says(dir, &["admin", "create", "--email", "tuti@kost.test", "--name", "Tuti"], "");
     assert!(drawn.contains("password: "), "{drawn}");
 
+    assert!(says(dir, &["admin", "rank", "tuti@kost.test", "viewer"], "").contains("as viewer"));
+    assert!(complains(dir, &["admin", "rank", "budi@kost.test", "staff"], "").contains("is no admin"));
+    let verified = says(dir, &["audit", "verify"], "");
+    let words: Vec<&str> = verified.split_whitespace().collect();
+    assert_eq!(words[..6], ["as", "written", "1", "not", "chained", "0"], "{verified}");
+
     let key = says(dir, &["api-key", "create", "web"], "");
     assert!(key.starts_with("ksr_"), "{key}");
     assert!(complains(dir, &["api-key", "create", "web"], "").contains("revoke web"));

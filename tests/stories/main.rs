@@ -24,6 +24,7 @@ mod admin;
 mod billing;
 mod cards;
 mod crowd;
+mod dashboard;
 mod events;
 mod fixtures;
 mod giving_back;

@@ -65,6 +65,7 @@ fn table() -> Vec<(&'static str, Value, [u16; 7])> {
         ("PATCH /api/admin/tenants/{id}", json!({ "phone": "0812" }), staff(200, 200)),
         ("PATCH /api/admin/payment-methods/{id}", json!({ "place": 9 }), owner(200)),
         ("GET /api/admin/audit", none.clone(), ADMIN),
+        ("GET /api/admin/audit/verify", none.clone(), ADMIN),
         ("POST /api/admin/reconciliations", json!({}), staff(202, 202)),
         ("GET /api/admin/reconciliations", none.clone(), ADMIN),
         ("GET /api/admin/reconciliations/{id}", none.clone(), ADMIN),

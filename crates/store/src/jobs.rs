@@ -149,16 +149,18 @@ pub struct Depth {
     pub oldest_due: Option<Time>,
 }
 
-/// Counts the jobs that are due, running and dead.
+/// Counts the jobs that are due, running and dead. One whose kind is paused is not due.
 ///
 /// # Errors
 /// When the database does.
 pub async fn depth(db: &Db, now: Time) -> Result<Depth, StoreError> {
     const SQL: &str = "
-        SELECT (SELECT count(*) FROM jobs WHERE state = 'ready' AND run_at <= $1),
+        SELECT (SELECT count(*) FROM jobs WHERE state = 'ready' AND run_at <= $1
+                    AND kind NOT IN (SELECT kind FROM paused_kinds)),
                (SELECT count(*) FROM jobs WHERE state = 'running'),
                (SELECT count(*) FROM jobs WHERE state = 'dead'),
-               (SELECT min(run_at) FROM jobs WHERE state = 'ready' AND run_at <= $1)";
+               (SELECT min(run_at) FROM jobs WHERE state = 'ready' AND run_at <= $1
+                    AND kind NOT IN (SELECT kind FROM paused_kinds))";
     let (due, running, dead, oldest): (i64, i64, i64, Option<i64>) =
         read!(db, pool => sqlx::query_as(SQL).bind(millis(now)).fetch_one(pool).await?);
     Ok(Depth { due, running, dead, oldest_due: opt_from_millis(oldest) })

@@ -183,7 +183,8 @@ pub struct Claim {
     pub length: Duration,
 }
 
-/// Claims a job that is due. `None` when somebody has it, or it is not due, or done: all fine.
+/// Claims a job that is due. `None` when somebody has it, or it is not due, or done, or its kind is
+/// paused: all fine.
 ///
 /// # Errors
 /// When the database does.
@@ -191,7 +192,7 @@ pub async fn claim(db: &Db, claim: Claim, now: Time) -> Result<Option<Claimed>, 
     const SQL: &str = "
         UPDATE jobs
         SET state = 'running', attempts = attempts + 1, lease_token = $2, lease_until = $3, started_at = $4
-        WHERE id = $1 AND state = 'ready' AND run_at <= $4
+        WHERE id = $1 AND state = 'ready' AND run_at <= $4 AND kind NOT IN (SELECT kind FROM paused_kinds)
         RETURNING kind, payload, attempts, max_attempts";
     let until = millis(now).saturating_add(millis_of(claim.length));
     let row: Option<(String, String, i64, i64)> = write!(db, pool => sqlx::query_as(SQL)
@@ -332,6 +333,7 @@ pub struct Take {
 }
 
 /// Takes due jobs that were never pushed, or long ago, and marks them as pushed. Two relays never take the same.
+/// Those of a paused kind wait.
 ///
 /// # Errors
 /// When the database does.
@@ -341,6 +343,7 @@ pub async fn take_due(db: &Db, take: Take, now: Time) -> Result<Vec<JobId>, Stor
         WHERE state = 'ready' AND (pushed_at IS NULL OR pushed_at <= $2) AND id IN (
             SELECT id FROM jobs
             WHERE state = 'ready' AND run_at <= $1 AND (pushed_at IS NULL OR pushed_at <= $2)
+                AND kind NOT IN (SELECT kind FROM paused_kinds)
             ORDER BY run_at, id LIMIT $3)
         RETURNING id";
     let mut ids: Vec<i64> = write!(db, pool => sqlx::query_scalar(SQL)

@@ -23,6 +23,14 @@ pub enum Refusal {
     BillBeingPaid,
     /// Somebody has dealt with the finding.
     FindingResolved,
+    /// The job is not dead.
+    JobNotDead,
+    /// The same work waits, or is being done.
+    JobWaits,
+    /// The job does not wait: it runs, or it has ended.
+    JobNotWaiting,
+    /// Nothing else would do the work of the job.
+    JobNeeded,
     /// The gateway would not give the money back.
     NoRefund(NoRefund),
 }

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use domain::{JobId, PaymentId, StatementKind, StatementLine, Time};
 use serde_json::json;
 
-use crate::audit::{self, By};
+use crate::audit::{self, Actor, By};
 use crate::ledger::NewJob;
 use crate::statement_lines::{self, Row};
 use crate::time::{from_millis, millis, opt_from_millis, opt_millis};
@@ -90,6 +90,15 @@ pub type Ask<'a> = &'a (dyn Fn(PaymentId) -> NewJob + Sync);
 pub struct Import {
     pub(crate) tx: Tx,
     pub(crate) now: Time,
+    /// What the audit is told at the end.
+    deeds: Vec<Imported>,
+}
+
+struct Imported {
+    actor: Actor,
+    reason: Option<String>,
+    subject: String,
+    after: String,
 }
 
 /// A file whose lines are being added.
@@ -111,7 +120,7 @@ impl Import {
         const LOCK: &str = "UPDATE watermarks SET value = value WHERE name = 'statements'";
         let mut tx = Tx::begin(db).await?;
         in_tx!(&mut tx, conn => sqlx::query(LOCK).execute(conn).await.map(drop)?);
-        Ok(Self { tx, now })
+        Ok(Self { tx, now, deeds: Vec::new() })
     }
 
     /// Writes the file down. `None` when a file with these bytes was imported before: there is nothing new in it.
@@ -165,7 +174,7 @@ impl Import {
         Ok(())
     }
 
-    /// Ends the file and writes its import into the audit. Gives how many of its lines were new, and the new jobs.
+    /// Ends the file; its import stands in the audit when all is committed. Gives how many of its lines were new, and the new jobs.
     ///
     /// # Errors
     /// When the database does.
@@ -181,8 +190,8 @@ impl Import {
             .bind(opened.id).bind(new_rows).execute(conn).await.map(drop)?);
         let after = json!({ "name": new.name, "kind": new.kind.as_str(), "rows": new.rows, "new": new_rows });
         let subject = format!("statement:{}", opened.id);
-        let deed = by.deed("statement.import", subject, (None, Some(after.to_string())));
-        audit::write_in(&mut self.tx, &deed, self.now).await?;
+        let reason = by.reason.map(str::to_owned);
+        self.deeds.push(Imported { actor: by.actor.clone(), reason, subject, after: after.to_string() });
         Ok((opened.new_rows, opened.jobs))
     }
 
@@ -190,7 +199,12 @@ impl Import {
     ///
     /// # Errors
     /// When the database does; then nothing is written.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        for Imported { actor, reason, subject, after } in self.deeds {
+            let by = By { actor: &actor, reason: reason.as_deref(), now: self.now };
+            let deed = by.deed("statement.import", subject, (None, Some(after)));
+            audit::write_in(&mut self.tx, &deed, self.now).await?;
+        }
         self.tx.commit().await
     }
 }

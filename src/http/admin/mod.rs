@@ -126,6 +126,10 @@ impl From<Undone> for Problem {
             Undone::Refused(Refusal::BillPaid) => Self::BillAlreadyPaid,
             Undone::Refused(Refusal::BillBeingPaid) => Self::BillBeingPaid,
             Undone::Refused(Refusal::FindingResolved) => Self::FindingResolved,
+            Undone::Refused(Refusal::JobNotDead) => Self::JobNotDead,
+            Undone::Refused(Refusal::JobWaits) => Self::JobWaits,
+            Undone::Refused(Refusal::JobNotWaiting) => Self::JobNotWaiting,
+            Undone::Refused(Refusal::JobNeeded) => Self::JobNeeded,
             Undone::Refused(Refusal::NoRefund(why)) => Self::NotRefundable(why.to_string()),
         }
     }

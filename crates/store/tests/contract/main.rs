@@ -27,6 +27,9 @@ macro_rules! on_both {
     )+};
 }
 
+mod audit;
+mod board;
+mod board_orders;
 mod calls;
 mod changes;
 mod checks;

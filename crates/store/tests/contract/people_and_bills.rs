@@ -62,6 +62,9 @@ async fn a_password_hash_comes_back_and_does_not_print(db: Db) {
     let id = people::insert(&db, &new, at(0)).await.unwrap().unwrap();
     let found = people::find(&db, id).await.unwrap().unwrap();
     assert_eq!(found.role, Role::Admin);
+    person(&db, "budi@kost.test").await.unwrap();
+    let admins = people::admins(&db, 10).await.unwrap();
+    assert_eq!((admins.len(), admins[0].id, admins[0].rank), (1, id, Rank::Owner));
     assert_eq!(found.password_hash.expose(), "$argon2id$hush");
     assert!(!format!("{new:?} {found:?}").contains("hush"));
 }

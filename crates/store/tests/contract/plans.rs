@@ -1,6 +1,7 @@
 //! How the databases carry out what is done all the time: by an index, however much there is.
 
 use sqlx::AssertSqlSafe;
+use store::board::texts;
 use store::checks::{BACKLOG, TAKE_DUE};
 use store::gaps::CHANGES;
 use store::reconciliations::NEXT;
@@ -9,10 +10,14 @@ use store::{Db, checks};
 
 use crate::support::{House, at, execute};
 
-on_both![what_a_sweep_does_is_done_by_an_index, the_backlog_is_counted_as_it_is,];
+on_both![
+    what_a_sweep_does_is_done_by_an_index,
+    jobs_are_found_by_an_index_whatever_is_asked,
+    the_backlog_is_counted_as_it_is,
+];
 
-/// Payments whose check is due in the first hundred seconds, each with its bill and its beginning, and some refunds.
-const MANY: [&str; 5] = [
+/// Payments whose check is due in the first hundred seconds, each with its bill and its beginning, some refunds, and jobs.
+const MANY: [&str; 6] = [
     "INSERT INTO bills (tenant_id, room_id, year, month, amount, status, created_at, updated_at, kind, title)
      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
      SELECT 1, 1, 2026, 2, 1000, 'pending', 1, 1, 'extra', 'Laundry' FROM n",
@@ -27,6 +32,9 @@ const MANY: [&str; 5] = [
     "INSERT INTO refunds (payment_id, refund_key, amount, reason, is_ours, state, created_at, updated_at,
                           confirmed_at)
      SELECT id, 'k', 1, '', TRUE, 'confirmed', 1, 1, 1 FROM payments",
+    "INSERT INTO jobs (kind, dedupe_key, payload, payment_id, state, run_at, max_attempts, created_at, last_error)
+     SELECT 'sync_payment', 'sync:' || id, '{}', id, CASE WHEN id % 100 = 0 THEN 'dead' ELSE 'done' END, 1, 3, 1,
+            CASE WHEN id % 100 = 0 THEN 'timed out' END FROM payments",
 ];
 
 async fn many(db: &Db) {
@@ -63,7 +71,7 @@ async fn plan(db: &Db, sql: &str, numbers: &[&str]) -> String {
 
 /// Fails when a plan reads one of the tables that grow from one end to the other.
 fn assert_no_scan(plan: &str, of: &str) {
-    for table in ["payments", "payment_history", "notifications", "refunds", "n", "p"] {
+    for table in ["payments", "payment_history", "notifications", "refunds", "jobs", "n", "p", "j"] {
         let whole = plan.lines().find(|line| {
             let line = line.trim().trim_start_matches("->").trim();
             let sqlite = line.strip_prefix("SCAN ").is_some_and(|rest| rest == table);
@@ -87,6 +95,27 @@ async fn what_a_sweep_does_is_done_by_an_index(db: Db) {
     ];
     for (what, sql, numbers) in statements {
         assert_no_scan(&plan(&db, sql, numbers).await, what);
+    }
+}
+
+async fn jobs_are_found_by_an_index_whatever_is_asked(db: Db) {
+    many(&db).await;
+    let (below, kind, state) = ("19000", "'sync_payment'", "'dead'");
+    let statements: [(&str, &[&str]); 11] = [
+        (texts::ONE, &[below]),
+        (texts::ALL, &[below, "50"]),
+        (texts::OF_STATE, &[below, "50", state]),
+        (texts::OF_KIND, &[below, "50", kind]),
+        (texts::OF_STATE_AND_KIND, &[below, "50", state, kind]),
+        (texts::ABOUT_INVOICE, &[below, "50", state, kind, "'KSR-700'"]),
+        (texts::ABOUT_BILL, &[below, "50", state, kind, "700"]),
+        (texts::ABOUT_TENANT, &[below, "50", state, kind, "2"]),
+        (texts::ABOUT_ROOM, &[below, "50", state, kind, "'A2'"]),
+        (texts::OF_ERROR, &[below, "50", state, kind, "'%timed%'", "10000"]),
+        (texts::OF_ERROR_AND_STATE, &[below, "50", state, kind, "'%timed%'", "10000"]),
+    ];
+    for (sql, values) in statements {
+        assert_no_scan(&plan(&db, sql, values).await, sql);
     }
 }
 

@@ -1,0 +1,18 @@
+-- What people do with jobs: kinds that are paused, and indexes by which a million jobs are looked through.
+
+CREATE TABLE paused_kinds (
+    kind       TEXT   PRIMARY KEY,
+    paused_at  INTEGER NOT NULL,
+    paused_by  TEXT   NOT NULL,
+    reason     TEXT   NOT NULL
+);
+
+CREATE INDEX jobs_by_state ON jobs (state, id);
+CREATE INDEX jobs_by_kind ON jobs (kind, state, id);
+CREATE INDEX jobs_failed ON jobs (id) WHERE last_error IS NOT NULL;
+-- `jobs_by_state` does what this one did.
+DROP INDEX jobs_dead;
+
+-- From a tenant and from a room to the payments, and from those to the jobs.
+CREATE INDEX payments_of_tenant ON payments (tenant_id);
+CREATE INDEX bills_of_room ON bills (room_id);
