@@ -1,12 +1,14 @@
-//! Everything that was asked, told and done about one payment, in the order of time: for a dispute with the gateway.
+//! Everything that was asked, told and done about one payment, or about one bill, in the order of time: for a dispute with
+//! the gateway.
 
 use chrono::DateTime;
-use domain::{Payment, Rupiah, Time};
+use domain::{BillId, Payment, Rupiah, Time};
 use serde::Serialize;
 use serde_json::{Value, json};
+use store::bills::Bill;
 use store::{
-    Db, StoreError, audit, calls, findings, history, jobs, journal, notifications, reconciliation_items,
-    refunds, tries,
+    Db, StoreError, audit, bills, calls, findings, history, jobs, journal, notifications, payments,
+    reconciliation_items, refunds, tries,
 };
 use utoipa::ToSchema;
 
@@ -43,6 +45,8 @@ pub struct Entry {
     /// Everything that is known of it.
     #[schema(value_type = Object)]
     pub data: Value,
+    /// The payment it is about; nothing where it is about the bill.
+    pub invoice: Option<String>,
 }
 
 /// The columns of [`Evidence::rows`].
@@ -83,8 +87,13 @@ pub async fn gather(db: &Db, payment: &Payment) -> Result<Evidence, StoreError> 
     entries.extend(asked(db, &names).await?);
     entries.extend(told(db, payment).await?);
     entries.extend(done(db, payment).await?);
+    entries.extend(ordered(audit::of_subject(db, &format!("payment:{}", payment.invoice)).await?));
+    entries.extend(ordered(audit::of_jobs(db, payment.id).await?));
     entries.extend(found(db, payment).await?);
     entries.sort_by_key(|entry| entry.at);
+    for entry in &mut entries {
+        entry.invoice = Some(payment.invoice.as_str().to_owned());
+    }
     Ok(Evidence {
         invoice: payment.invoice.as_str().to_owned(),
         transaction_ids: names.into_iter().skip(1).collect(),
@@ -93,6 +102,30 @@ pub async fn gather(db: &Db, payment: &Payment) -> Result<Evidence, StoreError> 
         state: payment.state.as_str(),
         entries,
     })
+}
+
+/// Everything about one bill: what happened to each of its payments, and to itself.
+#[derive(Debug)]
+pub struct BillEvidence {
+    /// The bill.
+    pub bill: Bill,
+    /// What happened, the oldest first.
+    pub entries: Vec<Entry>,
+}
+
+/// Gathers what is known of a bill and its payments; none when there is no such bill, or it is void.
+///
+/// # Errors
+/// When the database does.
+pub async fn gather_bill(db: &Db, bill: BillId) -> Result<Option<BillEvidence>, StoreError> {
+    let Some(bill) = bills::find(db, bill).await? else { return Ok(None) };
+    let deeds = audit::of_subject(db, &format!("bill:{}", bill.id)).await?;
+    let mut entries: Vec<Entry> = ordered(deeds).collect();
+    for payment in payments::of_bill(db, bill.id).await? {
+        entries.extend(gather(db, &payment).await?.entries);
+    }
+    entries.sort_by_key(|entry| entry.at);
+    Ok(Some(BillEvidence { bill, entries }))
 }
 
 async fn asked(db: &Db, names: &[String]) -> Result<Vec<Entry>, StoreError> {
@@ -111,6 +144,7 @@ async fn asked(db: &Db, names: &[String]) -> Result<Vec<Entry>, StoreError> {
                 "method": call.method, "path": call.path, "http": call.http, "error": call.error,
                 "answer": parsed(&call.answer), "tookMs": u64::try_from(call.took.as_millis()).ok(),
             }),
+            invoice: None,
         })
         .collect())
 }
@@ -126,17 +160,19 @@ async fn told(db: &Db, payment: &Payment) -> Result<Vec<Entry>, StoreError> {
             data: json!({
                 "seen": told.seen, "verified": told.verified, "outcome": told.outcome, "body": masked(&told.body),
             }),
+            invoice: None,
         })
         .collect())
 }
 
-/// What our own side did: moves, postings, jobs, and what people ordered.
+/// What our own side did: moves, postings and jobs.
 async fn done(db: &Db, payment: &Payment) -> Result<Vec<Entry>, StoreError> {
     let moves = history::of_payment(db, payment.id).await?.into_iter().map(|row| Entry {
         at: row.time(),
         kind: "moved",
         what: format!("{} by {}: {}", row.to_state, row.source, row.event),
         data: json!({ "from": row.from_state, "to": row.to_state, "event": row.event, "source": row.source, "detail": row.detail }),
+        invoice: None,
     });
     let posted = journal::of_payment(db, payment.id).await?.into_iter().map(|posting| {
         let domain::Transfer { kind, debit, credit, amount } = posting.transfer;
@@ -145,6 +181,7 @@ async fn done(db: &Db, payment: &Payment) -> Result<Vec<Entry>, StoreError> {
             kind: "posted",
             what: format!("{amount} from {} to {}", credit.as_str(), debit.as_str()),
             data: json!({ "kind": kind.as_str(), "debit": debit.as_str(), "credit": credit.as_str(), "amount": amount }),
+            invoice: None,
         }
     });
     let worked = jobs::traces_of(db, payment.id).await?.into_iter().map(|trace| Entry {
@@ -152,11 +189,14 @@ async fn done(db: &Db, payment: &Payment) -> Result<Vec<Entry>, StoreError> {
         kind: "worked",
         what: format!("{}: {}", trace.kind, trace.outcome),
         data: json!({ "job": trace.kind, "attempt": trace.attempt, "outcome": trace.outcome, "note": trace.note }),
+        invoice: None,
     });
-    let subject = format!("payment:{}", payment.invoice);
-    let mut deeds = audit::of_subject(db, &subject).await?;
-    deeds.extend(audit::of_jobs(db, payment.id).await?);
-    let ordered = deeds.into_iter().map(|deed| Entry {
+    Ok(moves.chain(posted).chain(worked).collect())
+}
+
+/// What people ordered.
+fn ordered(deeds: Vec<audit::Row>) -> impl Iterator<Item = Entry> {
+    deeds.into_iter().map(|deed| Entry {
         at: DateTime::from_timestamp_millis(deed.at).unwrap_or_default(),
         kind: "ordered",
         what: format!("{} by {}", deed.action, deed.actor),
@@ -164,8 +204,8 @@ async fn done(db: &Db, payment: &Payment) -> Result<Vec<Entry>, StoreError> {
             "actor": deed.actor, "action": deed.action, "reason": deed.reason,
             "before": deed.before.as_deref().map(parsed), "after": deed.after.as_deref().map(parsed),
         }),
-    });
-    Ok(moves.chain(posted).chain(worked).chain(ordered).collect())
+        invoice: None,
+    })
 }
 
 /// What was given back, what someone should know of, and what comparisons came to.
@@ -178,24 +218,27 @@ async fn found(db: &Db, payment: &Payment) -> Result<Vec<Entry>, StoreError> {
             "refundKey": refund.key, "amount": refund.amount, "state": refund.state.as_str(), "reason": refund.reason,
             "ours": refund.is_ours, "answer": refund.answer, "confirmedAt": refund.confirmed_at,
         }),
+        invoice: None,
     });
     let findings = findings::of_payment(db, payment.id).await?.into_iter().map(|finding| Entry {
         at: finding.found_at,
         kind: "finding",
         what: format!("{}: {}", finding.kind.as_str(), finding.detail),
         data: json!({ "resolvedAt": finding.resolved_at, "resolution": finding.resolution, "by": finding.resolved_by }),
+        invoice: None,
     });
     let compared = reconciliation_items::of_payment(db, payment.id).await?.into_iter().map(|item| Entry {
         at: item.time(),
         kind: "reconciled",
         what: item.verdict.clone(),
         data: json!({ "verdict": item.verdict, "before": item.before, "after": item.after, "detail": item.detail }),
+        invoice: None,
     });
     Ok(given.chain(findings).chain(compared).collect())
 }
 
 /// Tokens and signatures are nobody's business; the inbox keeps the body as it came.
-fn masked(text: &str) -> Value {
+pub(crate) fn masked(text: &str) -> Value {
     let mut body = parsed(text);
     midtrans::mask(&mut body);
     body

@@ -5,6 +5,7 @@ pub mod csv;
 mod dashboard;
 pub mod demo;
 pub mod evidence;
+pub mod foresight;
 pub mod http;
 pub mod importing;
 pub mod reconciling;

@@ -20,7 +20,7 @@ use crate::config::{Config, Gateway};
 use crate::http::{self, App, Passwords, Patience, Tokens, Watches};
 
 /// Between two sweeps.
-const SWEEP_S: i64 = workers::SWEEP_EVERY.as_secs().cast_signed();
+const SWEEP_S: i64 = queue::SWEEP_EVERY.as_secs().cast_signed();
 
 /// Which roles a process plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

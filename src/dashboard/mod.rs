@@ -3,19 +3,29 @@
 mod assets;
 mod audit;
 mod balance;
+mod bills;
 mod chart;
 mod findings;
 mod form;
+mod job;
+mod jobs;
 mod layout;
 mod live;
 mod methods;
+mod notifications;
+mod overview;
 mod parts;
+mod payment;
+mod payments;
 mod people;
+mod queues;
 mod reconciliations;
 mod rooms;
+mod schedules;
 mod session;
 mod statements;
 mod tenants;
+mod timeline;
 mod words;
 
 use std::sync::Arc;
@@ -45,7 +55,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 
 fn entrance() -> Router<Arc<App>> {
     Router::new()
+        .route("/admin", get(overview::show))
         .route("/admin/", get(|| async { Redirect::permanent("/admin") }))
+        .route("/admin/live", get(overview::live))
         .route("/admin/login", get(session::ask).post(session::log_in))
         .route("/admin/logout", post(session::log_out))
         .route("/admin/look", get(session::prefer))
@@ -58,6 +70,15 @@ fn entrance() -> Router<Arc<App>> {
 
 fn money() -> Router<Arc<App>> {
     Router::new()
+        .route("/admin/payments", get(payments::list))
+        .route("/admin/payments/{invoice}", get(payment::show))
+        .route("/admin/payments/{invoice}/live", get(payment::live))
+        .route("/admin/payments/{invoice}/evidence", get(payment::download))
+        .route("/admin/payments/{invoice}/sync", post(payment::sync))
+        .route("/admin/payments/{invoice}/cancel", post(payment::cancel))
+        .route("/admin/payments/{invoice}/approve", post(payment::approve))
+        .route("/admin/payments/{invoice}/deny", post(payment::deny))
+        .route("/admin/payments/{invoice}/refund", post(payment::refund))
         .route("/admin/findings", get(findings::list))
         .route("/admin/findings/export", get(findings::export))
         .route("/admin/findings/{id}/resolve", post(findings::resolve))
@@ -70,10 +91,34 @@ fn money() -> Router<Arc<App>> {
 
 fn work() -> Router<Arc<App>> {
     Router::new()
+        .route("/admin/jobs", get(jobs::list))
+        .route("/admin/jobs/live", get(jobs::live))
+        .route("/admin/jobs/retry", post(jobs::retry_all))
+        .route("/admin/jobs/cancel", post(jobs::cancel_all))
+        .route("/admin/jobs/{id}", get(job::show))
+        .route("/admin/jobs/{id}/live", get(job::live))
+        .route("/admin/jobs/{id}/retry", post(job::retry))
+        .route("/admin/jobs/{id}/cancel", post(job::cancel))
+        .route("/admin/jobs/{id}/run", post(job::run))
+        .route("/admin/queues", get(queues::list))
+        .route("/admin/queues/live", get(queues::live))
+        .route("/admin/queues/pause", post(queues::pause))
+        .route("/admin/queues/resume", post(queues::resume))
+        .route("/admin/schedules", get(schedules::list))
+        .route("/admin/schedules/{name}/run", post(schedules::run))
+        .route("/admin/notifications", get(notifications::list))
+        .route("/admin/notifications/{id}", get(notifications::show))
+        .route("/admin/notifications/{id}/replay", post(notifications::replay))
+        .route("/admin/notifications/{id}/reveal", post(notifications::reveal))
 }
 
 fn house() -> Router<Arc<App>> {
     Router::new()
+        .route("/admin/bills", get(bills::list).post(bills::add))
+        .route("/admin/bills/{id}", get(bills::show))
+        .route("/admin/bills/{id}/live", get(bills::live))
+        .route("/admin/bills/{id}/cash", post(bills::take_cash))
+        .route("/admin/bills/{id}/void", post(bills::make_void))
         .route("/admin/tenants", get(tenants::list).post(tenants::add))
         .route("/admin/tenants/{id}", post(tenants::change))
         .route("/admin/tenants/{id}/remove", post(tenants::remove))

@@ -249,7 +249,7 @@ impl House {
         let now = self.clock.now();
         self.outside.block_on(async {
             self.sim.deliver_due().await.unwrap();
-            let sweep = Sweep { slot: workers::sweep_slot(now) }.new_job(now);
+            let sweep = Sweep { slot: queue::sweep_slot(now) }.new_job(now);
             self.program().queue.enqueue(&[sweep]).await.unwrap();
         });
         self.work();

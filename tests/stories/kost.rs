@@ -271,7 +271,7 @@ impl Kost {
         self.clock.advance(time);
         self.sim.deliver_due().await.unwrap();
         let now = self.clock.now();
-        let sweep = Sweep { slot: workers::sweep_slot(now) }.new_job(now);
+        let sweep = Sweep { slot: queue::sweep_slot(now) }.new_job(now);
         self.program.queue.enqueue(&[sweep]).await.unwrap();
         self.run_jobs().await;
     }
@@ -283,14 +283,15 @@ impl Kost {
 
     /// Asks for the bills of the month, as each scheduler does at its start and each night.
     pub(crate) async fn ask_for_rent(&self) {
-        let slot = workers::rent_slot(self.clock.now()).unwrap();
+        let slot = queue::rent_slot(self.clock.now()).unwrap();
         self.program.queue.enqueue(&[slot]).await.unwrap();
         self.run_jobs().await;
     }
 
     /// Asks for the comparison of the night, as each scheduler does.
     pub(crate) async fn ask_for_the_night(&self) {
-        let slot = workers::nightly_slot(self.clock.now()).unwrap();
+        let night = queue::SCHEDULE.iter().find(|line| line.name == "reconcile").unwrap();
+        let slot = night.slot(self.clock.now()).unwrap();
         self.program.queue.enqueue(&[slot]).await.unwrap();
     }
 

@@ -27,6 +27,7 @@ mod crowd;
 mod dashboard;
 mod events;
 mod fixtures;
+mod foresight;
 mod giving_back;
 mod giving_up;
 mod inbox;

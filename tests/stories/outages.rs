@@ -171,7 +171,7 @@ async fn two_schedulers_and_four_workers_do_each_slot_once_and_ask_once(kost: Ko
         kost.clock.advance(MINUTE);
         let now = kost.clock.now();
         let before = kost.looks();
-        let slot = [Sweep { slot: workers::sweep_slot(now) }.new_job(now)];
+        let slot = [Sweep { slot: queue::sweep_slot(now) }.new_job(now)];
         for enqueued in join_all(queues.map(|queue| queue.enqueue(&slot))).await {
             enqueued.unwrap();
         }

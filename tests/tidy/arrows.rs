@@ -60,7 +60,7 @@ const KEPT: &[Kept] = &[
         library: "tokio-cron-scheduler",
         by: &["workers"],
         in_tests_of: &[],
-        because: "a schedule is a line in workers/src/schedule.rs",
+        because: "a schedule is a line in crates/queue/src/schedule.rs",
     },
 ];
 

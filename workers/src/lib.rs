@@ -19,4 +19,4 @@ mod sync_payment;
 
 pub use context::Context;
 pub use gate::HouseGate;
-pub use schedule::{SWEEP_EVERY, Scheduler, SchedulerError, nightly_slot, rent_slot, sweep_slot};
+pub use schedule::{Scheduler, SchedulerError};

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use domain::{FindingKind, Payment, PaymentId, Step, fold};
 use futures::future::join_all;
 use midtrans::CallError;
-use queue::{Outcome, Reconcile};
+use queue::{NIGHTLY, Outcome, Reconcile};
 use store::findings;
 use store::history::Source;
 use store::reconciliation_items::{self, NewItem, Verdict};
@@ -18,8 +18,6 @@ use crate::context::{Ended, Halt};
 use crate::gateway::outcome_of;
 use crate::sync_payment::{Standing, standing};
 
-/// The slot of the night is called so, with the date after it.
-pub(crate) const NIGHTLY: &str = "nightly:";
 /// Payments that are asked about at once, before the place is noted and the time looked at: an answer may take half a
 /// minute.
 const BATCH: i64 = 8;

@@ -13,6 +13,7 @@ mod queue;
 mod redis_lane;
 mod relay;
 mod runner;
+mod schedule;
 mod slots;
 mod throttle;
 mod work;
@@ -22,11 +23,12 @@ pub use calls::Throttle;
 pub use outcome::Outcome;
 pub use queue::{Queue, QueueError, RedisSettings, ping};
 pub use runner::{Limits, Performer, do_one};
+pub use schedule::{Line, NIGHTLY, SCHEDULE, SWEEP_EVERY, ZONE, rent_slot, sweep_slot};
 pub use slots::{GenerateBills, Prune, Reconcile, Sweep};
 pub use throttle::{CallLimits, Circuit, Health, Stand};
 pub use work::{
-    CancelPayment, DecidePayment, Job, ProcessNotification, Reason, RefundPayment, SubmitCharge, SyncPayment,
-    UnknownWork, Verdict, Work,
+    CancelPayment, DecidePayment, Job, KINDS, ProcessNotification, Reason, RefundPayment, SubmitCharge,
+    SyncPayment, UnknownWork, Verdict, Work,
 };
 pub use workforce::{Pause, Stop, Workforce};
 

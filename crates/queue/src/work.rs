@@ -229,30 +229,45 @@ impl Job for RefundPayment {
     }
 }
 
-/// Work as it comes out of the ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Work {
-    /// See [`SubmitCharge`].
-    SubmitCharge(SubmitCharge),
-    /// See [`ProcessNotification`].
-    ProcessNotification(ProcessNotification),
-    /// See [`SyncPayment`].
-    SyncPayment(SyncPayment),
-    /// See [`CancelPayment`].
-    CancelPayment(CancelPayment),
-    /// See [`DecidePayment`].
-    DecidePayment(DecidePayment),
-    /// See [`RefundPayment`].
-    RefundPayment(RefundPayment),
-    /// See [`Sweep`].
-    Sweep(Sweep),
-    /// See [`GenerateBills`].
-    GenerateBills(GenerateBills),
-    /// See [`Reconcile`].
-    Reconcile(Reconcile),
-    /// See [`Prune`].
-    Prune(Prune),
+/// The kinds of work, each named once.
+macro_rules! kinds {
+    ($($kind:ident),+ $(,)?) => {
+        /// Work as it comes out of the ledger.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Work {
+            $(#[doc = concat!("See [`", stringify!($kind), "`].")] $kind($kind),)+
+        }
+
+        /// The names of all kinds of work.
+        pub const KINDS: &[&str] = &[$($kind::KIND),+];
+
+        impl Work {
+            /// Reads what the ledger holds.
+            ///
+            /// # Errors
+            /// When the kind is not known, or the payload does not fit it.
+            pub fn parse(kind: &str, payload: &str) -> Result<Self, UnknownWork> {
+                Ok(match kind {
+                    $($kind::KIND => Self::$kind(serde_json::from_str(payload)?),)+
+                    other => return Err(UnknownWork::Kind(other.to_owned())),
+                })
+            }
+        }
+    };
 }
+
+kinds![
+    SubmitCharge,
+    ProcessNotification,
+    SyncPayment,
+    CancelPayment,
+    DecidePayment,
+    RefundPayment,
+    Sweep,
+    GenerateBills,
+    Reconcile,
+    Prune,
+];
 
 /// Work that this Kasir cannot read: of a newer one, or damaged.
 #[derive(Debug, thiserror::Error)]
@@ -263,28 +278,6 @@ pub enum UnknownWork {
     /// The payload does not fit the kind.
     #[error("the payload does not fit: {0}")]
     Payload(#[from] serde_json::Error),
-}
-
-impl Work {
-    /// Reads what the ledger holds.
-    ///
-    /// # Errors
-    /// When the kind is not known, or the payload does not fit it.
-    pub fn parse(kind: &str, payload: &str) -> Result<Self, UnknownWork> {
-        Ok(match kind {
-            SubmitCharge::KIND => Self::SubmitCharge(serde_json::from_str(payload)?),
-            ProcessNotification::KIND => Self::ProcessNotification(serde_json::from_str(payload)?),
-            SyncPayment::KIND => Self::SyncPayment(serde_json::from_str(payload)?),
-            CancelPayment::KIND => Self::CancelPayment(serde_json::from_str(payload)?),
-            DecidePayment::KIND => Self::DecidePayment(serde_json::from_str(payload)?),
-            RefundPayment::KIND => Self::RefundPayment(serde_json::from_str(payload)?),
-            Sweep::KIND => Self::Sweep(serde_json::from_str(payload)?),
-            GenerateBills::KIND => Self::GenerateBills(serde_json::from_str(payload)?),
-            Reconcile::KIND => Self::Reconcile(serde_json::from_str(payload)?),
-            Prune::KIND => Self::Prune(serde_json::from_str(payload)?),
-            other => return Err(UnknownWork::Kind(other.to_owned())),
-        })
-    }
 }
 
 #[cfg(test)]

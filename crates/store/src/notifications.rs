@@ -2,10 +2,11 @@
 
 use domain::{JobId, NotificationId, PaymentId, Time, TransactionId};
 
+use crate::audit::{self, By};
 use crate::findings::NewFinding;
 use crate::ledger::{Finish, Lease, NewJob};
 use crate::time::{from_millis, millis, opt_from_millis};
-use crate::{Db, StoreError, Tx, Written, findings, gaps, in_tx, ledger, read, tries};
+use crate::{Db, Page, Refusal, StoreError, Tx, Undone, Written, findings, gaps, in_tx, ledger, read, tries};
 
 /// A notification to be kept.
 #[derive(Debug, Clone)]
@@ -156,6 +157,148 @@ pub async fn newest(db: &Db, limit: i64) -> Result<Vec<Notification>, StoreError
         FROM notifications ORDER BY id DESC LIMIT $1";
     let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(limit).fetch_all(pool).await?);
     Ok(rows.into_iter().map(Notification::from).collect())
+}
+
+/// A notification as the inbox shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Its row.
+    pub id: NotificationId,
+    /// What kind of message it is.
+    pub kind: String,
+    /// The order it speaks of.
+    pub order_id: Option<String>,
+    /// The transaction it speaks of.
+    pub transaction_id: Option<String>,
+    /// Whether its signature was one of ours.
+    pub verified: bool,
+    /// When it first came.
+    pub received_at: Time,
+    /// How often it came.
+    pub seen: i64,
+    /// When it was dealt with.
+    pub processed_at: Option<Time>,
+    /// What became of it.
+    pub outcome: Option<String>,
+    /// The payment it speaks of.
+    pub payment_id: Option<PaymentId>,
+    /// That payment's invoice.
+    pub invoice: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct ReceivedRow {
+    #[sqlx(flatten)]
+    row: Row,
+    invoice: Option<String>,
+}
+
+impl From<ReceivedRow> for Received {
+    fn from(ReceivedRow { row, invoice }: ReceivedRow) -> Self {
+        let one = Notification::from(row);
+        Self {
+            id: one.id,
+            kind: one.kind,
+            order_id: one.order_id,
+            transaction_id: one.transaction_id,
+            verified: one.verified,
+            received_at: one.received_at,
+            seen: one.seen,
+            processed_at: one.processed_at,
+            outcome: one.outcome,
+            payment_id: one.payment_id,
+            invoice,
+        }
+    }
+}
+
+/// Which notifications are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NotificationFilter {
+    /// Those that speak of this order, or of the payment of this invoice.
+    pub order: Option<String>,
+    /// Those that nobody has dealt with yet.
+    pub pending: bool,
+}
+
+macro_rules! received {
+    ($more:literal, $rest:literal) => {
+        concat!(
+            "SELECT n.id, n.kind, n.order_id, n.transaction_id, n.event, n.verified, n.received_at, n.seen, ",
+            "n.payment_id, n.processed_at, n.outcome, p.invoice",
+            $more,
+            " FROM notifications n LEFT JOIN payments p ON p.id = n.payment_id ",
+            $rest
+        )
+    };
+}
+
+/// A page of notifications, newest first.
+///
+/// # Errors
+/// When the database does.
+pub async fn list(db: &Db, filter: &NotificationFilter, page: Page) -> Result<Vec<Received>, StoreError> {
+    const ALL: &str = received!("", "WHERE n.id < $1 ORDER BY n.id DESC LIMIT $2");
+    const PENDING: &str =
+        received!("", "WHERE n.id < $1 AND n.processed_at IS NULL ORDER BY n.id DESC LIMIT $2");
+    // Some methods write the gateway's own name of the transaction in the place of the invoice.
+    const OF_ORDER: &str = received!(
+        "",
+        "WHERE n.id < $1 AND (NOT $4 OR n.processed_at IS NULL) AND n.id IN (
+            SELECT id FROM notifications WHERE order_id = $3
+            UNION SELECT m.id FROM notifications m JOIN payments q ON q.id = m.payment_id WHERE q.invoice = $3)
+        ORDER BY n.id DESC LIMIT $2"
+    );
+    let sql = match (&filter.order, filter.pending) {
+        (Some(_), _) => OF_ORDER,
+        (None, true) => PENDING,
+        (None, false) => ALL,
+    };
+    let rows: Vec<ReceivedRow> = read!(db, pool => {
+        let query = sqlx::query_as(sql).bind(page.below()).bind(page.limit);
+        let query = match &filter.order {
+            Some(order) => query.bind(order).bind(filter.pending),
+            None => query,
+        };
+        query.fetch_all(pool).await?
+    });
+    Ok(rows.into_iter().map(Received::from).collect())
+}
+
+#[derive(sqlx::FromRow)]
+struct WholeRow {
+    #[sqlx(flatten)]
+    row: ReceivedRow,
+    body: String,
+}
+
+/// A notification and its body as it came. It may tell of the payer.
+///
+/// # Errors
+/// When the database does.
+pub async fn body_of(db: &Db, id: NotificationId) -> Result<Option<(Received, String)>, StoreError> {
+    const SQL: &str = received!(", n.body", "WHERE n.id = $1");
+    let row: Option<WholeRow> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
+    Ok(row.map(|whole| (whole.row.into(), whole.body)))
+}
+
+/// Wants a notification dealt with as if it had just come, by the job that does so. The ids are those of new jobs.
+///
+/// # Errors
+/// [`Refusal::NotThere`] when there is none, or when the database fails.
+pub async fn replay(db: &Db, id: NotificationId, job: NewJob, by: &By<'_>) -> Result<Vec<JobId>, Undone> {
+    // Nobody forgets it meanwhile.
+    const LOCK: &str = "UPDATE notifications SET seen = seen WHERE id = $1 RETURNING outcome";
+    let mut tx = Tx::begin(db).await?;
+    let outcome: Option<Option<String>> =
+        in_tx!(&mut tx, conn => sqlx::query_scalar(LOCK).bind(id.0).fetch_optional(conn).await?);
+    let outcome = outcome.ok_or(Refusal::NotThere)?;
+    let jobs = ledger::enqueue_all(&mut tx, &[job], by.now).await?;
+    let before = outcome.map(|outcome| serde_json::json!({ "outcome": outcome }).to_string());
+    let deed = by.deed("notification.replay", format!("notification:{id}"), (before, None));
+    audit::write_in(&mut tx, &deed, by.now).await?;
+    tx.commit().await?;
+    Ok(jobs)
 }
 
 /// A notification about a payment, whole, for whoever must prove what the gateway said.

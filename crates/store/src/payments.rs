@@ -9,19 +9,26 @@ use crate::findings::NewFinding;
 use crate::history::{Entry, Source};
 use crate::ledger::{Finish, Lease, NewJob};
 use crate::time::{from_millis, millis, opt_from_millis, opt_millis};
-use crate::{Db, StoreError, Tx, Written, findings, history, in_tx, journal, ledger, read, refunds, tries};
+use crate::{
+    Db, Page, StoreError, Tx, Written, findings, history, in_tx, journal, ledger, read, refunds, searching,
+    tries,
+};
+
+pub use crate::searching::PaymentFilter;
 
 macro_rules! select {
-    ($rest:literal) => {
+    ($($rest:literal),+ $(,)?) => {
         concat!(
             "SELECT id, invoice, bill_id, tenant_id, method, amount, state, failure, refunded, transaction_id, ",
             "instruction, created_at, asked_at, expires_at, paid_at, checked_at, superseded_at, supersedes_id, payer_phone, ",
             "version ",
             "FROM payments ",
-            $rest
+            $($rest),+
         )
     };
 }
+
+pub(crate) use select;
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct Row {
@@ -166,6 +173,14 @@ pub async fn of_bill(db: &Db, bill: BillId) -> Result<Vec<Payment>, StoreError> 
     const SQL: &str = select!("WHERE bill_id = $1 ORDER BY id LIMIT 100");
     let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(bill.0).fetch_all(pool).await?);
     rows.into_iter().map(Payment::try_from).collect()
+}
+
+/// A page of the payments that the filter lets through, newest first.
+///
+/// # Errors
+/// When the database does.
+pub async fn search(db: &Db, filter: &PaymentFilter, page: Page) -> Result<Vec<Payment>, StoreError> {
+    searching::search(db, filter, page).await
 }
 
 pub(crate) async fn find_in(tx: &mut Tx, id: PaymentId) -> Result<Option<Payment>, StoreError> {

@@ -206,7 +206,11 @@ pub async fn begin(
     find_by_slot(db, slot).await
 }
 
-async fn find_by_slot(db: &Db, slot: &str) -> Result<Option<Run>, StoreError> {
+/// The comparison of this slot.
+///
+/// # Errors
+/// When the database does.
+pub async fn find_by_slot(db: &Db, slot: &str) -> Result<Option<Run>, StoreError> {
     const SQL: &str = select!("WHERE slot = $1");
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(slot).fetch_optional(pool).await?);
     Ok(row.map(Run::from))

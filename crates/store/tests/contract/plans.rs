@@ -1,9 +1,11 @@
 //! How the databases carry out what is done all the time: by an index, however much there is.
 
+use domain::{BillId, UserId};
 use sqlx::AssertSqlSafe;
 use store::board::texts;
 use store::checks::{BACKLOG, TAKE_DUE};
 use store::gaps::CHANGES;
+use store::payments::PaymentFilter;
 use store::reconciliations::NEXT;
 use store::refunds::TAKE_LINGERING;
 use store::{Db, checks};
@@ -12,6 +14,7 @@ use crate::support::{House, at, execute};
 
 on_both![
     what_a_sweep_does_is_done_by_an_index,
+    payments_are_looked_for_by_an_index,
     jobs_are_found_by_an_index_whatever_is_asked,
     the_backlog_is_counted_as_it_is,
 ];
@@ -95,6 +98,49 @@ async fn what_a_sweep_does_is_done_by_an_index(db: Db) {
     ];
     for (what, sql, numbers) in statements {
         assert_no_scan(&plan(&db, sql, numbers).await, what);
+    }
+}
+
+/// Payments of fifty people, by some methods, of which few are live.
+const MIXED: [&str; 3] = [
+    "INSERT INTO users (email, name, role, password_hash, created_at)
+     WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 50)
+     SELECT 'tenant' || i || '@kost.test', 'Tenant', 'tenant', '', 1 FROM n",
+    "UPDATE payments SET tenant_id = 1 + id % 50, method = 'm' || (id % 9),
+         state = CASE id % 20 WHEN 0 THEN 'pending' WHEN 1 THEN 'refunded' ELSE 'paid' END",
+    "ANALYZE",
+];
+
+async fn payments_are_looked_for_by_an_index(db: Db) {
+    many(&db).await;
+    for sql in MIXED {
+        execute(&db, sql).await.unwrap();
+    }
+    let none = PaymentFilter::default();
+    let some = |word: &str| Some(word.to_owned());
+    for (index, filter) in [
+        ("payments_by_state", PaymentFilter { state: some("review"), ..none.clone() }),
+        ("payments_by_method", PaymentFilter { method: some("ovo"), ..none.clone() }),
+        ("payments_of_tenant", PaymentFilter { tenant: Some(UserId(7)), ..none.clone() }),
+        ("payments_of_bill", PaymentFilter { bill: Some(BillId(7)), ..none.clone() }),
+        ("payments_of_transaction", PaymentFilter { text: some("KSR-1999"), ..none.clone() }),
+        ("", none),
+    ] {
+        let word = |word: &Option<String>| word.as_ref().map(|word| format!("'{word}'"));
+        let values = [
+            Some("9999".to_owned()),
+            word(&filter.state),
+            word(&filter.method),
+            filter.tenant.map(|tenant| tenant.to_string()),
+            filter.bill.map(|bill| bill.to_string()),
+            Some("20".to_owned()),
+            word(&filter.text),
+            Some("'KSR-1999zzz'".to_owned()),
+        ];
+        let values = values.map(|value| value.unwrap_or_else(|| "NULL".to_owned()));
+        let plan = plan(&db, filter.sql(), &values.each_ref().map(String::as_str)).await;
+        assert_no_scan(&plan, &format!("looking for {filter:?}"));
+        assert!(plan.contains(index), "looking for {filter:?} does not use {index}:\n{plan}");
     }
 }
 

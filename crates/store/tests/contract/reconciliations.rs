@@ -58,6 +58,8 @@ async fn a_wanted_run_comes_with_its_job_and_its_audit(db: Db) {
     assert_eq!(wake.len(), 1);
     assert!(jobs::find(&db, wake[0]).await.unwrap().is_some());
     let run = reconciliations::find(&db, id).await.unwrap().unwrap();
+    assert_eq!(reconciliations::find_by_slot(&db, "manual:1").await.unwrap().map(|run| run.id), Some(id));
+    assert!(reconciliations::find_by_slot(&db, "manual:2").await.unwrap().is_none());
     assert_eq!((run.state.as_str(), run.is_dry, run.kind.as_str()), ("waiting", true, "manual"));
     assert_eq!((run.from, run.to, run.created_at), (at(5), at(1_000), at(20)));
     let deed = audit::newest(&db, None, 1).await.unwrap().remove(0);

@@ -1,0 +1,181 @@
+//! How the house and the service stand: sums of the bills, and what happened lately, in stretches of time.
+
+use chrono::TimeDelta;
+use domain::{Period, Time};
+
+use crate::time::{from_millis, millis, opt_from_millis};
+use crate::{Db, StoreError, read};
+
+/// Findings are counted up to this many.
+const FINDINGS_MAX: i64 = 1_000;
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+/// A day in Jakarta begins so long before one in Greenwich.
+const WIB_MS: i64 = 7 * HOUR_MS;
+const HOURS: i64 = 24;
+const DAYS: i64 = 30;
+
+/// Bills, and what they come to in rupiah.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sum {
+    /// How many.
+    pub count: i64,
+    /// How much.
+    pub amount: i64,
+}
+
+/// How the house and the service stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Overview {
+    /// Bills of the month that are paid.
+    pub paid: Sum,
+    /// Bills of the month that somebody is paying.
+    pub pending: Sum,
+    /// Bills of any month whose time is over, and that are not paid.
+    pub overdue: Sum,
+    /// Bills of the month that nobody is paying yet.
+    pub due: Sum,
+    /// When the gateway last said how a transaction stands.
+    pub last_poll: Option<Time>,
+    /// Findings that nobody has dealt with, a thousand at most.
+    pub findings_open: i64,
+    /// Changes of the last 30 days that no notification has told of to this day.
+    pub gaps: i64,
+}
+
+/// A stretch of time, and what was measured in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket {
+    /// It begins here.
+    pub from: Time,
+    /// What was measured.
+    pub value: i64,
+    /// In how many cases.
+    pub count: i64,
+}
+
+/// How the bills of the month stand, and what someone should look at.
+///
+/// # Errors
+/// When the database does.
+pub async fn overview(db: &Db, month: Period, now: Time) -> Result<Overview, StoreError> {
+    const MONTH: &str = "
+        SELECT status, count(*), CAST(SUM(amount) AS BIGINT) FROM bills
+        WHERE year = $1 AND month = $2 AND voided_at IS NULL GROUP BY status LIMIT 3";
+    const OVERDUE: &str = "
+        SELECT count(*), CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM bills
+        WHERE status <> 'paid' AND voided_at IS NULL AND due_at < $1";
+    let by_status: Vec<(String, i64, i64)> = read!(db, pool => sqlx::query_as(MONTH)
+        .bind(i64::from(month.year())).bind(i64::from(month.month())).fetch_all(pool).await?);
+    let (count, amount): (i64, i64) =
+        read!(db, pool => sqlx::query_as(OVERDUE).bind(millis(now)).fetch_one(pool).await?);
+    let of = |wanted: &str| {
+        let found = by_status.iter().find(|(status, ..)| status == wanted);
+        found.map_or_else(Sum::default, |(_, count, amount)| Sum { count: *count, amount: *amount })
+    };
+    let (last_poll, findings_open, gaps) = watch(db, now).await?;
+    Ok(Overview {
+        paid: of("paid"),
+        pending: of("pending"),
+        overdue: Sum { count, amount },
+        due: of("unpaid"),
+        last_poll,
+        findings_open,
+        gaps,
+    })
+}
+
+async fn watch(db: &Db, now: Time) -> Result<(Option<Time>, i64, i64), StoreError> {
+    // A gap that closed because its notification came late was resolved by nobody.
+    const SQL: &str = "
+        SELECT (SELECT max(at) FROM gateway_calls WHERE method = 'GET' AND http IN (200, 404)),
+               (SELECT count(*) FROM (SELECT 1 FROM findings WHERE resolved_at IS NULL LIMIT $1) AS open),
+               (SELECT count(*) FROM findings
+                WHERE kind = 'missed_notification' AND found_at >= $2
+                    AND (resolved_at IS NULL OR resolved_by IS NOT NULL))";
+    let since = now - TimeDelta::milliseconds(DAYS * DAY_MS);
+    let (last_poll, open, gaps): (Option<i64>, i64, i64) = read!(db, pool => sqlx::query_as(SQL)
+        .bind(FINDINGS_MAX).bind(millis(since)).fetch_one(pool).await?);
+    Ok((opt_from_millis(last_poll), open, gaps))
+}
+
+/// How many jobs were done, for each of the last 24 hours, the oldest first.
+///
+/// # Errors
+/// When the database does.
+pub async fn throughput(db: &Db, now: Time) -> Result<Vec<Bucket>, StoreError> {
+    let hours = done_by_hour(db, now).await?;
+    Ok(hours.into_iter().map(|hour| Bucket { value: hour.count, ..hour }).collect())
+}
+
+/// The mean of the milliseconds from when a job was written down until it was done, for each of the last 24 hours, the
+/// oldest first.
+///
+/// # Errors
+/// When the database does.
+pub async fn latency(db: &Db, now: Time) -> Result<Vec<Bucket>, StoreError> {
+    done_by_hour(db, now).await
+}
+
+async fn done_by_hour(db: &Db, now: Time) -> Result<Vec<Bucket>, StoreError> {
+    // Both states, so that the index of those that have ended is of use.
+    const SQL: &str = "
+        SELECT finished_at / 3600000, count(*), CAST(SUM(finished_at - created_at) AS BIGINT) FROM jobs
+        WHERE state IN ('done', 'cancelled') AND state = 'done' AND finished_at >= $1
+        GROUP BY finished_at / 3600000 LIMIT 25";
+    let slots = Slots { length_ms: HOUR_MS, shift_ms: 0, count: HOURS };
+    let first = slots.first(now);
+    let sums: Vec<(i64, i64, i64)> = read!(db, pool => sqlx::query_as(SQL)
+        .bind(slots.begin_ms(first)).fetch_all(pool).await?);
+    Ok(slots.fill(first, &sums))
+}
+
+/// The mean of the milliseconds from when a payment was paid at the gateway until a poll found it, for each of the last 30
+/// days in Jakarta, the oldest first.
+///
+/// # Errors
+/// When the database does.
+pub async fn recoveries(db: &Db, now: Time) -> Result<Vec<Bucket>, StoreError> {
+    // The gateway's clock may be before ours.
+    const SQL: &str = "
+        SELECT (h.at + 25200000) / 86400000, count(*),
+               CAST(SUM(CASE WHEN h.at > p.paid_at THEN h.at - p.paid_at ELSE 0 END) AS BIGINT)
+        FROM payment_history h JOIN payments p ON p.id = h.payment_id
+        WHERE h.source = 'poll' AND h.to_state = 'paid' AND h.at >= $1
+        GROUP BY (h.at + 25200000) / 86400000 LIMIT 31";
+    let slots = Slots { length_ms: DAY_MS, shift_ms: WIB_MS, count: DAYS };
+    let first = slots.first(now);
+    let sums: Vec<(i64, i64, i64)> = read!(db, pool => sqlx::query_as(SQL)
+        .bind(slots.begin_ms(first)).fetch_all(pool).await?);
+    Ok(slots.fill(first, &sums))
+}
+
+/// Stretches of equal length, numbered since 1970.
+#[derive(Clone, Copy)]
+struct Slots {
+    length_ms: i64,
+    /// How much earlier than in Greenwich they begin.
+    shift_ms: i64,
+    count: i64,
+}
+
+impl Slots {
+    /// The number of the first, where the last is the one of `now`.
+    fn first(self, now: Time) -> i64 {
+        (millis(now) + self.shift_ms) / self.length_ms - (self.count - 1)
+    }
+
+    fn begin_ms(self, number: i64) -> i64 {
+        number * self.length_ms - self.shift_ms
+    }
+
+    /// All of them in order, each with the mean of what was measured in it.
+    fn fill(self, first: i64, sums: &[(i64, i64, i64)]) -> Vec<Bucket> {
+        let bucket = |number: i64| {
+            let sum = sums.iter().find(|(slot, ..)| *slot == number);
+            let (count, total) = sum.map_or((0, 0), |(_, count, total)| (*count, *total));
+            Bucket { from: from_millis(self.begin_ms(number)), value: total / count.max(1), count }
+        };
+        (first..first + self.count).map(bucket).collect()
+    }
+}
