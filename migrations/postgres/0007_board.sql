@@ -13,6 +13,5 @@ CREATE INDEX jobs_failed ON jobs (id) WHERE last_error IS NOT NULL;
 -- `jobs_by_state` does what this one did.
 DROP INDEX jobs_dead;
 
--- From a tenant and from a room to the payments, and from those to the jobs.
-CREATE INDEX payments_of_tenant ON payments (tenant_id);
+-- From a room to its bills, and from those to the payments and their jobs.
 CREATE INDEX bills_of_room ON bills (room_id);

@@ -166,7 +166,7 @@ async fn parts_of(app: &App, v: &Visitor, id: BillId) -> Result<Parts, Problem> 
         h2 { (v.t("Pembayaran", "Payments")) }
         (tries.show())
         h2 { (v.t("Urutan kejadian", "Timeline")) }
-        (timeline::show(v, &evidence.entries))
+        (timeline::show(v, &evidence.entries, true))
     };
     Ok(vec![("facts", about), ("story", story)])
 }

@@ -49,7 +49,7 @@ async fn parts_of(app: &App, v: &Visitor) -> Result<Parts, Problem> {
     let list = html! {
         (Table {
             name: v.t("Tugas", "Jobs"),
-            heads: &[v.t("Tugas", "Job"), v.t("Keadaan", "State"), v.t("Faktur", "Invoice"), v.t("Percobaan", "Attempts"), v.t("Kapan", "When"), v.t("Galat terakhir", "Last error")],
+            heads: &[v.t("Tugas", "Job"), v.t("Keadaan", "State"), v.t("Percobaan", "Attempts"), v.t("Kapan", "When"), v.t("Galat terakhir", "Last error")],
             rows: found.jobs.iter().map(|job| row(v, job, now)).collect(),
             empty: v.t("Tidak ada tugas seperti itu.", "There is no such job."),
         }.show())
@@ -106,9 +106,11 @@ fn narrowing(v: &Visitor) -> Markup {
 fn row(v: &Visitor, job: &JobRow, now: Time) -> Vec<Markup> {
     let error = job.last_error.as_deref().unwrap_or("–");
     vec![
-        html! { a href={ (HERE) "/" (job.id) } { "#" (job.id) " " (words::kind(&v.view, &job.kind)) } },
+        html! {
+            a href={ (HERE) "/" (job.id) } { "#" (job.id) " " (words::kind(&v.view, &job.kind)) }
+            @if let Some(invoice) = &job.invoice { br; a.mono.small href={ "/admin/payments/" (invoice) } { (invoice) } }
+        },
         words::mark(&job.state, words::job_state(&v.view, &job.state)),
-        html! { @match &job.invoice { Some(invoice) => a.mono href={ "/admin/payments/" (invoice) } { (invoice) }, None => "–" } },
         html! { (job.attempts) " / " (job.max_attempts) },
         when(v, job, now),
         html! { span title=(error) { (beginning(error)) } },

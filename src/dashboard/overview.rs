@@ -47,12 +47,12 @@ fn money(v: &Visitor, stands: &Overview) -> Markup {
         figure(name, &flow(sum.amount), &html! { (sum.count) " " (v.t("tagihan", "bills")) })
     };
     html! {
-        h2 { (v.t("Bulan ini", "This month")) }
+        h2 { (v.t("Tagihan bulan ini", "Bills of this month")) }
         div.figures {
             (sum(v.t("Lunas", "Paid"), &stands.paid))
             (sum(v.t("Sedang dibayar", "Pending"), &stands.pending))
             (sum(v.t("Belum dibayar", "Still due"), &stands.due))
-            (sum(v.t("Terlambat", "Overdue"), &stands.overdue))
+            (sum(v.t("Terlambat, semua bulan", "Overdue, all months"), &stands.overdue))
         }
     }
 }

@@ -12,13 +12,16 @@ use super::session::{View, Visitor};
 /// So many rows are on a page.
 pub(super) const ROWS: i64 = 50;
 
+/// What stands where there is nothing. On a phone such a cell is left out.
+const NOTHING: &str = "–";
+
 /// A moment, as the clock on the wall in Jakarta shows it.
 pub(super) fn time(at: Time) -> Markup {
     html! { time datetime=(at.to_rfc3339()) { (stamp(at)) } }
 }
 
 pub(super) fn opt_time(at: Option<Time>) -> Markup {
-    html! { @match at { Some(at) => (time(at)), None => "–" } }
+    html! { @match at { Some(at) => (time(at)), None => (NOTHING) } }
 }
 
 /// How long something took or takes, in the largest unit that says enough.
@@ -48,7 +51,7 @@ pub(super) fn badge(class: &str, text: &str) -> Markup {
 }
 
 pub(super) fn opt(text: Option<impl Display>) -> Markup {
-    html! { @match text { Some(text) => (text), None => "–" } }
+    html! { @match text { Some(text) => (text), None => (NOTHING) } }
 }
 
 /// A table; on a phone each row reads as a card. Without rows it says `empty`.
@@ -76,7 +79,7 @@ impl Table<'_> {
                     tbody role="rowgroup" {
                         @for row in rows { tr role="row" {
                             @for (cell, head) in row.into_iter().zip(heads) {
-                                td role="cell" data-label=(head) { div { (cell) } }
+                                td.nothing[cell.0 == NOTHING] role="cell" data-label=(head) { div { (cell) } }
                             }
                         } }
                     }

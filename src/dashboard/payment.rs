@@ -58,7 +58,7 @@ async fn parts_of(app: &App, v: &Visitor, invoice: &str) -> Result<Parts, Proble
     let story = html! {
         @if !given.is_empty() { h2 { (v.t("Pengembalian", "Refunds")) } (refunds_table(v, &given)) }
         h2 { (v.t("Urutan kejadian", "Timeline")) }
-        (timeline::show(v, &evidence.entries))
+        (timeline::show(v, &evidence.entries, false))
     };
     Ok(vec![("facts", about(v, &payment)), ("story", story)])
 }

@@ -7,7 +7,8 @@ use super::session::Visitor;
 use super::words;
 use crate::evidence::Entry;
 
-pub(super) fn show(v: &Visitor, entries: &[Entry]) -> Markup {
+/// Entries of several payments name the payment.
+pub(super) fn show(v: &Visitor, entries: &[Entry], is_of_many: bool) -> Markup {
     html! {
         @if entries.is_empty() { p.empty { (v.t("Belum ada kejadian.", "Nothing has happened yet.")) } }
         @else {
@@ -15,7 +16,7 @@ pub(super) fn show(v: &Visitor, entries: &[Entry]) -> Markup {
                 @for entry in entries {
                     li class=(entry.kind) {
                         p { (time(entry.at)) " · " strong { (words::entry(&v.view, entry.kind)) } " · " (entry.what) }
-                        @if let Some(invoice) = &entry.invoice { p.quiet.mono { (invoice) } }
+                        @if let Some(invoice) = entry.invoice.as_ref().filter(|_| is_of_many) { p.quiet.mono { (invoice) } }
                         details.data {
                             summary { (v.t("Rincian", "Details")) }
                             pre { (pretty(&entry.data)) }
