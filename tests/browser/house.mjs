@@ -118,3 +118,27 @@ export async function lost() {
   assert.equal(state(made.invoice), 'pending');
   return made;
 }
+
+/** A payment that was made, and of which the gateway told. */
+export async function paid() {
+  const made = await pending();
+  await simulator(`transactions/${made.invoice}/settle`);
+  await until(`${made.invoice} is paid`, () => state(made.invoice) === 'paid');
+  return made;
+}
+
+/** A comparison of the books with the gateway's. */
+export async function reconciliation() {
+  const { id } = await rest('POST', '/api/admin/reconciliations', OWNER, { reason: 'to have one' });
+  const stands = () => rest('GET', `/api/admin/reconciliations/${id}`, OWNER);
+  await until('the books are compared', async () => (await stands()).state === 'done');
+  return id;
+}
+
+/** What only a person of the house changes, as text: two of them are equal when nobody changed anything. */
+export function changes() {
+  return JSON.stringify(sql(`
+    SELECT (SELECT count(*) FROM audit) AS deeds, (SELECT count(*) FROM statements) AS statements,
+      (SELECT count(*) FROM dashboard_sessions WHERE ended_at IS NULL) AS sessions,
+      (SELECT group_concat(password_hash) FROM users) AS passwords`));
+}

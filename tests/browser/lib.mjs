@@ -75,7 +75,7 @@ async function watch(context, told) {
     if (url.protocol !== 'data:' && url.hostname !== '127.0.0.1') see(`a request to ${url}`);
   });
   context.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) see(`console: ${message.text()}`);
+    if (['error', 'warning'].includes(message.type())) see(`console: ${message.text()} (${message.location().url})`);
   });
   context.on('weberror', (error) => see(`error: ${error.error()}`));
   await context.addInitScript(() => {
@@ -95,7 +95,7 @@ export async function logIn(page, who) {
 
 /** Fills in the form of the log-in, and sends it. */
 export async function giveLogin(page, { email, password }) {
-  await page.getByLabel('Email').fill(email);
+  await page.getByLabel('E-mail address').fill(email);
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Log in' }).click();
 }
@@ -106,47 +106,71 @@ export function sees(locator) {
 }
 
 /**
+ * Does what the page offers under a name, for a reason. Beside several things of the same name, `object` is the one.
+ */
+export async function orders(page, name, { reason, object = '', fill = async () => {} }) {
+  const title = `${name} ${object}`.trim();
+  const action = page.locator('details.action').filter({ has: page.locator('summary', { hasText: title }) }).first();
+  await action.locator('summary').click();
+  await fill(action);
+  await action.getByLabel('Reason').fill(reason);
+  await action.getByRole('button', { name, exact: true }).click();
+}
+
+/** Where the page says how the thing that it shows stands, when that is this. */
+export function standing(page, word) {
+  return page.locator('dl').getByRole('status').filter({ hasText: word });
+}
+
+/** Does something, and waits for the page to say by itself how the thing that it shows stands then. */
+export async function comesToBe(page, word, work) {
+  await page.evaluate(() => {
+    globalThis.isStillHere = true;
+  });
+  await work();
+  await sees(standing(page, word));
+  assert.ok(await page.evaluate(() => globalThis.isStillHere), 'the page was loaded anew');
+}
+
+/**
  * Looks at the page as it stands: on a desktop, on a telephone and in the dark. A picture of each is kept, and nothing may
  * be hard to read or to use, wider than the telephone, or secret.
  */
 export async function look(page, name) {
-  await hidesSecrets(page, name);
-  await page.setViewportSize(DESKTOP);
-  await shows(page, name, 'desktop');
+  const faults = [...(await secrets(page)), ...(await shown(page, name, 'desktop')), ...(await wide(page))];
   await page.emulateMedia({ colorScheme: 'dark' });
-  await shows(page, name, 'dark');
+  faults.push(...(await shown(page, name, 'dark')));
   await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize(PHONE);
-  await shows(page, name, 'phone');
-  await fits(page, name);
+  faults.push(...(await shown(page, name, 'phone')), ...(await wide(page)));
   await page.setViewportSize(DESKTOP);
+  assert.equal(faults.join('\n'), '', name);
 }
 
-async function shows(page, name, as) {
+/** What is grave of what axe finds. */
+async function shown(page, name, as) {
   await page.screenshot({ path: join(SCREENS, `${name}-${as}.png`), fullPage: true, animations: 'disabled' });
   // The console of the browser may do what the policy forbids to the page.
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
   const grave = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
-  const lines = grave.flatMap(({ id, nodes }) =>
-    nodes.map(({ target, failureSummary }) => `${id} at ${target.join(' ')}: ${failureSummary.replace(/\s+/g, ' ')}`),
+  return grave.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${as}: ${id} at ${target.join(' ')}: ${failureSummary.replace(/\s+/g, ' ')}`),
   );
-  assert.deepEqual(lines, [], `${name}, ${as}: what axe found`);
 }
 
-/** Tells what sticks out, and how far; what scrolls in a box of its own does not. */
-async function fits(page, name) {
-  const wide = await page.evaluate(() => {
-    const width = document.documentElement.clientWidth;
-    if (document.documentElement.scrollWidth <= width) return [];
-    const out = [...document.body.querySelectorAll('*')].filter((part) => part.getBoundingClientRect().right > width + 1);
-    return ['the page', ...out.slice(0, 10).map((part) => `${part.tagName} ${part.className} ${part.textContent.trim().slice(0, 40)}`)];
+/** What sticks out of the page, or of its own box; what scrolls in a box of its own does not. */
+function wide(page) {
+  return page.evaluate(() => {
+    const boxes = [document.documentElement, ...document.querySelectorAll('main, main *')];
+    const isBurst = (box) =>
+      box.checkVisibility() && box.scrollWidth > box.clientWidth + 1 && box.clientWidth > 1 && getComputedStyle(box).overflowX === 'visible';
+    const told = boxes.filter(isBurst).map((box) => `${box.tagName}.${box.className}: ${box.textContent.trim().slice(0, 60)}`);
+    return told.map((box) => `with a window of ${innerWidth} the box is too small for what is in it: ${box}`);
   });
-  assert.deepEqual(wide, [], `${name}: what is wider than a telephone`);
 }
 
-async function hidesSecrets(page, name) {
+async function secrets(page) {
   const source = await page.content();
-  const shown = SECRETS.filter(([, secret]) => source.includes(secret)).map(([what]) => what);
-  assert.deepEqual(shown, [], `${name}: secrets in the page`);
+  return SECRETS.filter(([, secret]) => source.includes(secret)).map(([what]) => `it shows ${what}`);
 }
