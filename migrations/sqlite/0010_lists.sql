@@ -1,6 +1,5 @@
 -- What the lists and the overview of the dashboard look things up by, however much there is.
 
-CREATE INDEX payments_of_tenant ON payments (tenant_id, id);
 CREATE INDEX payments_by_state ON payments (state, id);
 CREATE INDEX payments_by_method ON payments (method, id);
 

@@ -32,6 +32,7 @@ mod giving_back;
 mod giving_up;
 mod inbox;
 mod kost;
+mod lists;
 mod log;
 mod missed;
 mod month;

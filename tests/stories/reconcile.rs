@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use domain::{Failure, State};
+use domain::{BillId, Failure, State};
+use kasir::evidence;
 use midtrans_sim::{Calls, Failure as Trouble};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ stories![
     a_finding_is_dealt_with_once_and_only_by_admins,
     a_change_that_no_notification_told_of_is_a_finding_until_one_does,
     everything_about_a_payment_is_one_document,
+    everything_about_the_payments_of_a_bill_is_one_story,
 ];
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -271,6 +273,34 @@ async fn a_change_that_no_notification_told_of_is_a_finding_until_one_does(kost:
     kost.close().await;
 }
 
+async fn everything_about_the_payments_of_a_bill_is_one_story(kost: Kost) {
+    let sari = kost.admin("Sari").await;
+    let (budi, first) = kost.paying("Budi", "bca").await;
+    let cancel = format!("/api/admin/payments/{first}/cancel");
+    assert_eq!(admin_post(&kost, &sari, (&cancel, json!({}))).await.status, StatusCode::ACCEPTED);
+    kost.run_jobs().await;
+    let second = kost.pay(&budi, "qris").await;
+    kost.run_jobs().await;
+    let cash = format!("/api/admin/bills/{}/mark-paid", budi.bill);
+    assert_eq!(admin_post(&kost, &sari, (&cash, json!({ "note": "cash" }))).await.status, StatusCode::OK);
+    kost.run_jobs().await;
+
+    let told = evidence::gather_bill(&kost.db, budi.bill).await.unwrap().unwrap();
+    assert_eq!(told.bill.id, budi.bill);
+    assert!(told.entries.is_sorted_by_key(|entry| entry.at));
+    for invoice in [&first, &second] {
+        let of = told.entries.iter().filter(|entry| entry.invoice.as_deref() == Some(invoice.as_str()));
+        assert!(of.count() > 3, "little is told of {invoice}");
+    }
+    let ours = told.entries.iter().filter(|entry| entry.invoice.is_none());
+    assert_eq!(
+        ours.map(|entry| entry.what.as_str()).collect::<Vec<_>>(),
+        ["bill.mark-paid by sari@kost.test"]
+    );
+    assert!(evidence::gather_bill(&kost.db, BillId(404)).await.unwrap().is_none());
+    kost.close().await;
+}
+
 async fn everything_about_a_payment_is_one_document(kost: Kost) {
     let sari = kost.admin("Sari").await;
     let (budi, invoice) = kost.paying("Budi", "qris").await;
@@ -303,6 +333,7 @@ async fn everything_about_a_payment_is_one_document(kost: Kost) {
     for kind in ["moved", "worked", "refund", "reconciled"] {
         assert!(!of(kind).is_empty(), "{kind} is missing");
     }
+    assert!(entries.iter().all(|entry| entry["invoice"] == invoice.as_str()));
     let csv = admin_get(&kost, &sari, &format!("{path}?format=csv")).await.body;
     assert_eq!(csv.as_str().unwrap().lines().count(), entries.len() + 1);
     assert_eq!(

@@ -6,7 +6,9 @@ mod evidence;
 pub(crate) mod export;
 pub(crate) mod findings;
 pub(crate) mod methods;
+mod notifications;
 mod paging;
+mod payment_list;
 pub(crate) mod payments;
 pub(crate) mod reconciliations;
 pub(crate) mod rooms;
@@ -30,6 +32,8 @@ pub(super) fn routes() -> Routes {
         .merge(bills::routes())
         .merge(methods::routes())
         .merge(payments::routes())
+        .merge(payment_list::routes())
+        .merge(notifications::routes())
         .merge(reconciliations::routes())
         .merge(findings::routes())
         .merge(evidence::routes())
