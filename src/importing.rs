@@ -238,8 +238,9 @@ async fn strangers(import: &mut Import, from: Time, report: &mut Report) -> Resu
         let Some(last) = page.last() else { return Ok(()) };
         after = last.first_id;
         let differences: Vec<_> = page.iter().map(Difference::of_stranger).collect();
-        let findings: Vec<_> =
-            page.iter().zip(&differences).map(|(one, difference)| unknown(one, difference)).collect();
+        // Such a finding has no payment that would name the order.
+        let details: Vec<_> = differences.iter().map(|one| format!("{}: {}", one.order, one.why)).collect();
+        let findings: Vec<_> = page.iter().zip(&details).map(|(one, detail)| unknown(one, detail)).collect();
         import.tell(&findings).await?;
         differences.iter().for_each(|difference| report.counts.count(difference.outcome));
         report.differences.extend(differences);
@@ -247,9 +248,9 @@ async fn strangers(import: &mut Import, from: Time, report: &mut Report) -> Resu
 }
 
 /// A notification about the same order is the same finding.
-fn unknown<'a>(stranger: &Stranger, difference: &'a Difference) -> NewFinding<'a> {
+fn unknown<'a>(stranger: &Stranger, detail: &'a str) -> NewFinding<'a> {
     let kind = FindingKind::UnknownOrder;
     let line = if stranger.is_order { "" } else { "line:" };
     let cause = format!("{}:{line}{}", kind.as_str(), stranger.name);
-    NewFinding { kind, cause, payment_id: None, detail: &difference.why }
+    NewFinding { kind, cause, payment_id: None, detail }
 }

@@ -163,7 +163,7 @@ fn looks(view: &View) -> Markup {
         Some(_) => ("auto", "○", view.t("Tema mengikuti perangkat", "Theme of the device")),
     };
     html! {
-        a.look href={ "/admin/look?lang=" (code) "&back=" (back) } lang=(code) hreflang=(code) aria-label=(name) title=(name) { (other) }
+        a.look href={ "/admin/look?lang=" (code) "&back=" (back) } lang=(code) hreflang=(code) title=(name) { (other) span.unseen { " " (name) } }
         a.look href={ "/admin/look?theme=" (theme) "&back=" (back) } aria-label=(wish) title=(wish) { (sign) }
     }
 }

@@ -124,6 +124,10 @@ async fn a_month_of_payments_is_compared_and_only_what_differs_is_told(kost: Kos
     let ours = u64::try_from(PAYMENTS).unwrap() + 4;
     assert_eq!(counts.matched + 9 + 3 + 9 + 15 + month.reversed, ours);
 
+    for finding in findings::newest(&kost.db, 1_000).await.unwrap() {
+        let names_its_order = month.planted.keys().any(|order| finding.detail.contains(order.as_str()));
+        assert!(finding.invoice.is_some() || names_its_order, "about what? {}", finding.detail);
+    }
     let kinds =
         [("amount_mismatch", 12), ("missing_payout", 9), ("status_conflict", 15), ("unknown_order", 3)];
     assert_eq!(found(&kost).await, kinds.into_iter().collect());

@@ -2,12 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::steps::{cargo, clean_command, root, step, target_dir};
+use crate::steps::{cargo, clean_command, complaint, root, step, target_dir};
 use crate::sweeper::Sweeper;
 use crate::{packages, python};
 
@@ -41,10 +41,10 @@ pub(crate) fn check() -> Result<()> {
 fn node_client() -> Result<PathBuf> {
     let dir = target_dir().join("midtrans-client").join(NODE_CLIENT);
     let done = dir.join("installed");
-    if done.is_file() && runs("node") {
+    if done.is_file() && packages::runs("node") {
         return Ok(dir);
     }
-    if !(runs("node") && runs("npm")) {
+    if !(packages::runs("node") && packages::runs("npm")) {
         packages::install(&["nodejs", "npm"])?;
     }
     fs::create_dir_all(&dir)?;
@@ -53,10 +53,6 @@ fn node_client() -> Result<PathBuf> {
     step("midtrans-client", npm.arg(format!("midtrans-client@{NODE_CLIENT}")).stdin(Stdio::null()))?;
     fs::write(done, NODE_CLIENT)?;
     Ok(dir)
-}
-
-fn runs(program: &str) -> bool {
-    clean_command(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
 /// A simulator on a free port of 127.0.0.1. It ends with this value, and also when we are killed.
@@ -78,7 +74,7 @@ impl Simulator {
         command.stdout(Stdio::piped()).stderr(File::create(&log)?);
         let output = sweeper.start(&mut command, "TERM")?.stdout.take();
         let mut output = BufReader::new(output.context("the simulator has no output")?);
-        let url = read_url(&mut output).with_context(|| complaint(&log))?;
+        let url = read_url(&mut output).with_context(|| complaint("the simulator", &log))?;
         Ok(Self { url, _output: output, _sweeper: sweeper })
     }
 
@@ -109,11 +105,6 @@ fn read_url(output: &mut impl BufRead) -> Result<String> {
         Some(url) => Ok(url),
         None => bail!("the simulator told no address"),
     }
-}
-
-fn complaint(log: &Path) -> String {
-    let log = fs::read_to_string(log).unwrap_or_default();
-    format!("the simulator did not start; it wrote:\n{log}")
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! The project's own commands: `cargo xtask --help` lists them.
 
 mod api;
+mod browser;
 mod clients;
+mod house;
 mod model;
 mod packages;
 mod python;
@@ -36,6 +38,7 @@ Examples:
   cargo xtask test                                   what CI runs
   cargo xtask test --api                             the service against its OpenAPI document
   cargo xtask test --clients                         the gateway's own clients against the simulator
+  cargo xtask test --browser                         the dashboard in Chromium
   cargo xtask model --steps 10000                    a night of bad weather
   cargo xtask test --only unit                       seconds, no servers
   cargo xtask test --no-lint -- -p store             one crate, both databases

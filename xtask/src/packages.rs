@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::steps::step;
+use crate::steps::{clean_command, step};
 use crate::user;
 
 /// The servers' programs on this machine.
@@ -70,6 +70,11 @@ fn is_usable(dir: &Path) -> bool {
 fn major(version: &str) -> Option<u32> {
     let number = version.split_once("(PostgreSQL) ")?.1;
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// Whether a program is there, and says its version.
+pub(crate) fn runs(program: &str) -> bool {
+    clean_command(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
 /// Installs Debian packages, as root or through sudo.

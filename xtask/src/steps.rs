@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -51,6 +52,12 @@ pub(crate) fn clean_command(program: impl AsRef<OsStr>) -> Command {
         }
     }
     command
+}
+
+/// Why a server that we started is of no use, in its own words.
+pub(crate) fn complaint(server: &str, log: &Path) -> String {
+    let log = fs::read_to_string(log).unwrap_or_default();
+    format!("{server} did not start; it wrote:\n{log}")
 }
 
 fn words(command: &Command) -> String {

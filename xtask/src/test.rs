@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use crate::api;
+use crate::browser;
 use crate::clients;
 use crate::packages;
 use crate::servers::Servers;
@@ -18,6 +19,8 @@ use crate::steps::{cargo, step};
 /// On a fresh machine the two servers' Debian packages are installed first (as root, or through sudo). The
 /// servers listen on free ports of 127.0.0.1 and keep their files in a temporary directory; both are gone
 /// when the command ends, however it ends. A failing step ends the run, and the exit code is not zero.
+///
+/// When they have passed, the dashboard is tried in Chromium, unless tests were selected.
 ///
 /// The tests find the servers in KASIR_TEST_POSTGRES, KASIR_TEST_REDIS, KASIR_TEST_REDIS_SERVER and
 /// KASIR_TEST_POSTGRES_BIN. Without cargo-nextest they are run by `cargo test`.
@@ -39,7 +42,12 @@ pub(crate) struct Test {
     #[arg(long, conflicts_with_all = ["api", "only", "no_lint", "nextest_args"])]
     clients: bool,
 
-    /// Handed to `cargo nextest run`: `-p store`, part of a test's name; leaves out the doc tests
+    /// Only have Chromium use the dashboard of the running service; pictures of its pages are left in target/screens
+    #[arg(long, conflicts_with_all = ["api", "clients", "only", "no_lint", "nextest_args"])]
+    browser: bool,
+
+    /// Handed to `cargo nextest run`: `-p store`, part of a test's name; leaves out the doc tests and the
+    /// browser
     #[arg(last = true, value_name = "NEXTEST ARGS")]
     nextest_args: Vec<String>,
 }
@@ -68,6 +76,11 @@ impl Test {
             );
             return Ok(ExitCode::SUCCESS);
         }
+        if self.browser {
+            browser::check()?;
+            eprintln!("xtask: the dashboard does what it says, found in {:.1?}", begun.elapsed());
+            return Ok(ExitCode::SUCCESS);
+        }
         let binaries = match self.only {
             Only::Unit => None,
             Only::All => Some(packages::find_or_install()?),
@@ -78,6 +91,9 @@ impl Test {
         let servers = binaries.map(Servers::start).transpose()?;
         self.test(servers.as_ref())?;
         drop(servers);
+        if self.is_whole() {
+            browser::check()?;
+        }
         eprintln!("xtask: every step passed in {:.1?}", begun.elapsed());
         Ok(ExitCode::SUCCESS)
     }
@@ -88,11 +104,16 @@ impl Test {
         step("tests", tests.args(self.selection()).envs(environment(servers)))?;
 
         // `cargo test` has run them already, and who selects tests has not asked for them.
-        if nextest && self.only == Only::All && self.nextest_args.is_empty() {
+        if nextest && self.is_whole() {
             let mut docs = cargo(&["test", "--workspace", "--doc"]);
             step("doc tests", docs.envs(environment(servers)))?;
         }
         Ok(())
+    }
+
+    /// Whether nobody asked for some of the tests only.
+    fn is_whole(&self) -> bool {
+        self.only == Only::All && self.nextest_args.is_empty()
     }
 
     fn selection(&self) -> Vec<&str> {
@@ -133,7 +154,9 @@ mod tests {
 
     fn selection(only: Only, args: &[&str]) -> String {
         let nextest_args = args.iter().map(ToString::to_string).collect();
-        Test { only, no_lint: false, api: false, clients: false, nextest_args }.selection().join(" ")
+        Test { only, no_lint: false, api: false, clients: false, browser: false, nextest_args }
+            .selection()
+            .join(" ")
     }
 
     #[test]
