@@ -28,13 +28,32 @@ const fn owner(status: u16) -> [u16; 7] {
 
 /// Method and path as the README writes them, the body, and what each role is answered.
 fn table() -> Vec<(&'static str, Value, [u16; 7])> {
+    // Last, for afterwards the tenant is gone.
+    let leaves = ("DELETE /api/admin/tenants/{id}", Value::Null, staff(200, 404));
+    of_the_house().into_iter().chain(of_the_jobs()).chain([leaves]).collect()
+}
+
+fn of_the_jobs() -> Vec<(&'static str, Value, [u16; 7])> {
+    let (why, none) = (json!({ "reason": "we looked" }), Value::Null);
+    vec![
+        ("GET /api/admin/jobs", none.clone(), ADMIN),
+        ("GET /api/admin/jobs/{id}", none.clone(), ADMIN),
+        ("POST /api/admin/jobs/{id}/retry", why.clone(), staff(409, 409)),
+        ("POST /api/admin/jobs/{id}/cancel", why.clone(), staff(409, 409)),
+        ("POST /api/admin/jobs/{id}/run", why.clone(), staff(409, 409)),
+        ("GET /api/admin/queues", none, ADMIN),
+        ("POST /api/admin/queues/{kind}/pause", why.clone(), staff(200, 200)),
+        ("POST /api/admin/queues/{kind}/resume", why, staff(200, 200)),
+    ]
+}
+
+fn of_the_house() -> Vec<(&'static str, Value, [u16; 7])> {
     let login = json!({ "email": "budi@kost.test", "password": PASSWORD });
     let token = json!({ "refreshToken": "krt_nobody_has_this" });
     let password = json!({ "currentPassword": PASSWORD, "newPassword": "short" });
     let extra = json!({ "tenantId": 1, "title": "Laundry", "amount": 50_000 });
     let tenant =
         json!({ "email": "dewi@kost.test", "name": "Dewi", "startDate": "2026-11-24", "roomCode": "D1" });
-    let why = json!({ "reason": "we looked" });
     let none = Value::Null;
     vec![
         ("POST /api/login", login, OPEN),
@@ -75,14 +94,6 @@ fn table() -> Vec<(&'static str, Value, [u16; 7])> {
         ("GET /api/admin/findings", none.clone(), ADMIN),
         ("GET /api/admin/findings/export", none.clone(), ADMIN),
         ("POST /api/admin/findings/{id}/resolve", json!({ "reason": "none" }), staff(404, 404)),
-        ("GET /api/admin/jobs", none.clone(), ADMIN),
-        ("GET /api/admin/jobs/{id}", none.clone(), ADMIN),
-        ("POST /api/admin/jobs/{id}/retry", why.clone(), staff(409, 409)),
-        ("POST /api/admin/jobs/{id}/cancel", why.clone(), staff(409, 409)),
-        ("POST /api/admin/jobs/{id}/run", why.clone(), staff(409, 409)),
-        ("GET /api/admin/queues", none.clone(), ADMIN),
-        ("POST /api/admin/queues/{kind}/pause", why.clone(), staff(200, 200)),
-        ("POST /api/admin/queues/{kind}/resume", why, staff(200, 200)),
         ("GET /api/admin/trial-balance", none.clone(), ADMIN),
         ("GET /api/admin/payments", none.clone(), ADMIN),
         ("GET /api/admin/payments/{invoice}", none.clone(), ADMIN),
@@ -102,9 +113,7 @@ fn table() -> Vec<(&'static str, Value, [u16; 7])> {
         ("GET /metrics", none.clone(), OPEN),
         ("GET /docs", none.clone(), [303; 7]),
         ("GET /openapi.json", none.clone(), OPEN),
-        ("GET /problems/{slug}", none.clone(), OPEN),
-        // Last, for afterwards the tenant is gone.
-        ("DELETE /api/admin/tenants/{id}", none, staff(200, 404)),
+        ("GET /problems/{slug}", none, OPEN),
     ]
 }
 
