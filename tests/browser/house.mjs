@@ -78,7 +78,20 @@ export async function pending() {
   const { id } = await bill();
   const { invoice } = await rest('POST', `/api/bills/${id}/pay`, TENANT, { payment: 'bca' });
   await until(`${invoice} has its account number`, () => state(invoice) === 'pending');
+  // The gateway tells of the new transaction too; what it sets going would look once more at a bad moment.
+  await until(`what was told of ${invoice} is dealt with`, () => isTold(invoice) && !isBusy(invoice));
   return { invoice, bill: id };
+}
+
+function isTold(invoice) {
+  const processed = 'order_id = p.invoice AND processed_at IS NOT NULL';
+  return value(`SELECT count(*) FROM notifications n, payments p WHERE p.invoice = '${invoice}' AND ${processed}`) > 0;
+}
+
+function isBusy(invoice) {
+  return value(`
+    SELECT count(*) FROM jobs j JOIN payments p ON p.id = j.payment_id
+    WHERE p.invoice = '${invoice}' AND j.state IN ('ready', 'running')`) > 0;
 }
 
 /** How a payment stands in the books. */
