@@ -78,8 +78,6 @@ export async function pending() {
   const { id } = await bill();
   const { invoice } = await rest('POST', `/api/bills/${id}/pay`, TENANT, { payment: 'bca' });
   await until(`${invoice} has its account number`, () => state(invoice) === 'pending');
-  // The gateway tells of the new transaction too; what it sets going would look once more at a bad moment.
-  await until(`what was told of ${invoice} is dealt with`, () => isTold(invoice) && !isBusy(invoice));
   return { invoice, bill: id };
 }
 
@@ -125,6 +123,8 @@ export async function deadJob() {
 /** A payment that was made while the gateway's notification was lost: our books do not know of it. */
 export async function lost() {
   const made = await pending();
+  // The gateway tells of the new transaction too; what that sets going would find the settlement by chance.
+  await until(`what was told of ${made.invoice} is dealt with`, () => isTold(made.invoice) && !isBusy(made.invoice));
   await whileGateway({ notifications: { drop_all: true } }, () =>
     simulator(`transactions/${made.invoice}/settle`),
   );
