@@ -132,8 +132,6 @@ export async function deadJob() {
 /** A payment that was made while the gateway's notification was lost: our books do not know of it. */
 export async function lost() {
   const made = await pending();
-  // The gateway tells of the new transaction too; what that sets going would find the settlement by chance.
-  await until(`what was told of ${made.invoice} is dealt with`, () => isTold(made.invoice) && !isBusy(made.invoice));
   await whileGateway({ notifications: { drop_all: true } }, () =>
     simulator(`transactions/${made.invoice}/settle`),
   );
