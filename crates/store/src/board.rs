@@ -188,7 +188,7 @@ async fn search(db: &Db, (filter, part): (&Filter, &str), page: Page) -> Result<
     const LAST: &str = "
         SELECT id FROM jobs WHERE last_error IS NOT NULL AND id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2";
     const LAST_OF_STATE: &str = "
-        SELECT id FROM jobs WHERE last_error IS NOT NULL AND state = $3 AND id < $1
+        SELECT id FROM jobs WHERE last_error IS NOT NULL AND state = $3 AND id > 0 AND id < $1
         ORDER BY id DESC LIMIT 1 OFFSET $2";
     let (sql, last) = match filter.state {
         Some(_) => (texts::OF_ERROR_AND_STATE, LAST_OF_STATE),
@@ -301,7 +301,7 @@ pub struct Count {
 /// When the database does.
 pub async fn counts(db: &Db, kinds: &[&'static str]) -> Result<Vec<Count>, StoreError> {
     const SQL: &str = "
-        SELECT count(*) FROM (SELECT 1 FROM jobs WHERE kind = $1 AND state = $2 LIMIT $3) AS counted";
+        SELECT count(*) FROM (SELECT 1 FROM jobs WHERE kind = $1 AND state = $2 AND id > 0 LIMIT $3) AS counted";
     let mut counts = Vec::with_capacity(kinds.len() * STATES.len());
     for kind in kinds {
         for state in STATES {

@@ -82,7 +82,7 @@ pub async fn find(db: &Db, id: JobId) -> Result<Option<Job>, StoreError> {
 pub async fn in_state(db: &Db, state: &str, limit: i64) -> Result<Vec<Job>, StoreError> {
     const SQL: &str = "
         SELECT id, kind, state, attempts, run_at, last_error, finished_at, payment_id
-        FROM jobs WHERE state = $1 ORDER BY id DESC LIMIT $2";
+        FROM jobs WHERE state = $1 AND id > 0 ORDER BY id DESC LIMIT $2";
     let rows: Vec<Row> =
         read!(db, pool => sqlx::query_as(SQL).bind(state).bind(limit).fetch_all(pool).await?);
     Ok(rows.into_iter().map(Job::from).collect())
@@ -149,19 +149,21 @@ pub struct Depth {
     pub oldest_due: Option<Time>,
 }
 
+/// Counts jobs; a test looks at how the databases carry it out.
+pub const DEPTH: &str = "
+    SELECT (SELECT count(*) FROM jobs WHERE state = 'ready' AND run_at <= $1
+                AND kind NOT IN (SELECT kind FROM paused_kinds)),
+           (SELECT count(*) FROM jobs WHERE state = 'running'),
+           (SELECT count(*) FROM jobs WHERE state = 'dead' AND id > 0),
+           (SELECT min(run_at) FROM jobs WHERE state = 'ready' AND run_at <= $1
+                AND kind NOT IN (SELECT kind FROM paused_kinds))";
+
 /// Counts the jobs that are due, running and dead. One whose kind is paused is not due.
 ///
 /// # Errors
 /// When the database does.
 pub async fn depth(db: &Db, now: Time) -> Result<Depth, StoreError> {
-    const SQL: &str = "
-        SELECT (SELECT count(*) FROM jobs WHERE state = 'ready' AND run_at <= $1
-                    AND kind NOT IN (SELECT kind FROM paused_kinds)),
-               (SELECT count(*) FROM jobs WHERE state = 'running'),
-               (SELECT count(*) FROM jobs WHERE state = 'dead'),
-               (SELECT min(run_at) FROM jobs WHERE state = 'ready' AND run_at <= $1
-                    AND kind NOT IN (SELECT kind FROM paused_kinds))";
     let (due, running, dead, oldest): (i64, i64, i64, Option<i64>) =
-        read!(db, pool => sqlx::query_as(SQL).bind(millis(now)).fetch_one(pool).await?);
+        read!(db, pool => sqlx::query_as(DEPTH).bind(millis(now)).fetch_one(pool).await?);
     Ok(Depth { due, running, dead, oldest_due: opt_from_millis(oldest) })
 }

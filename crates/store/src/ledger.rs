@@ -332,21 +332,23 @@ pub struct Take {
     pub limit: i64,
 }
 
+/// Takes due jobs; a test looks at how the databases carry it out.
+pub const TAKE_DUE: &str = "
+    UPDATE jobs SET pushed_at = $4
+    WHERE state = 'ready' AND (pushed_at IS NULL OR pushed_at <= $2) AND id IN (
+        SELECT id FROM jobs
+        WHERE state = 'ready' AND run_at <= $1 AND (pushed_at IS NULL OR pushed_at <= $2)
+            AND kind NOT IN (SELECT kind FROM paused_kinds)
+        ORDER BY run_at, id LIMIT $3)
+    RETURNING id";
+
 /// Takes due jobs that were never pushed, or long ago, and marks them as pushed. Two relays never take the same.
 /// Those of a paused kind wait.
 ///
 /// # Errors
 /// When the database does.
 pub async fn take_due(db: &Db, take: Take, now: Time) -> Result<Vec<JobId>, StoreError> {
-    const SQL: &str = "
-        UPDATE jobs SET pushed_at = $4
-        WHERE state = 'ready' AND (pushed_at IS NULL OR pushed_at <= $2) AND id IN (
-            SELECT id FROM jobs
-            WHERE state = 'ready' AND run_at <= $1 AND (pushed_at IS NULL OR pushed_at <= $2)
-                AND kind NOT IN (SELECT kind FROM paused_kinds)
-            ORDER BY run_at, id LIMIT $3)
-        RETURNING id";
-    let mut ids: Vec<i64> = write!(db, pool => sqlx::query_scalar(SQL)
+    let mut ids: Vec<i64> = write!(db, pool => sqlx::query_scalar(TAKE_DUE)
         .bind(millis(take.due))
         .bind(millis(take.pushed_before))
         .bind(take.limit)
@@ -357,6 +359,12 @@ pub async fn take_due(db: &Db, take: Take, now: Time) -> Result<Vec<JobId>, Stor
     Ok(ids.into_iter().map(JobId).collect())
 }
 
+/// Forgets jobs of slots; a test looks at how the databases carry it out.
+pub const FORGET_SLOTS: &str = "
+    DELETE FROM jobs WHERE id IN (
+        SELECT id FROM jobs WHERE once_key IS NOT NULL AND state = 'done' AND created_at < $1
+        ORDER BY id LIMIT 1000)";
+
 /// Forgets ended jobs that were made for a slot before `before`, a thousand at a time.
 ///
 /// # Errors
@@ -366,13 +374,9 @@ pub async fn forget_slots(db: &Db, before: Time) -> Result<(), StoreError> {
         DELETE FROM job_attempts WHERE job_id IN (
             SELECT id FROM jobs WHERE once_key IS NOT NULL AND state = 'done' AND created_at < $1
             ORDER BY id LIMIT 1000)";
-    const SQL: &str = "
-        DELETE FROM jobs WHERE id IN (
-            SELECT id FROM jobs WHERE once_key IS NOT NULL AND state = 'done' AND created_at < $1
-            ORDER BY id LIMIT 1000)";
     let mut tx = Tx::begin(db).await?;
     in_tx!(&mut tx, conn => sqlx::query(OLD).bind(millis(before)).execute(conn).await.map(drop)?);
-    in_tx!(&mut tx, conn => sqlx::query(SQL).bind(millis(before)).execute(conn).await.map(drop)?);
+    in_tx!(&mut tx, conn => sqlx::query(FORGET_SLOTS).bind(millis(before)).execute(conn).await.map(drop)?);
     tx.commit().await
 }
 

@@ -78,6 +78,12 @@ impl Before {
     }
 }
 
+/// Forgets jobs; a test looks at how the databases carry it out.
+pub const FORGET_JOBS: &str = "
+    DELETE FROM jobs WHERE id IN (
+        SELECT id FROM jobs WHERE state IN ('done', 'cancelled') AND finished_at < $1
+        ORDER BY finished_at, id LIMIT $2)";
+
 /// Forgets at most `limit` of each; when nothing was, nothing is left to forget.
 ///
 /// # Errors
@@ -85,10 +91,6 @@ impl Before {
 pub async fn prune(db: &Db, retention: &Retention, limit: i64, now: Time) -> Result<Pruned, StoreError> {
     const ATTEMPTS: &str = "
         DELETE FROM job_attempts WHERE job_id IN (
-            SELECT id FROM jobs WHERE state IN ('done', 'cancelled') AND finished_at < $1
-            ORDER BY finished_at, id LIMIT $2)";
-    const JOBS: &str = "
-        DELETE FROM jobs WHERE id IN (
             SELECT id FROM jobs WHERE state IN ('done', 'cancelled') AND finished_at < $1
             ORDER BY finished_at, id LIMIT $2)";
     // One that a job still speaks of waits for that job to be forgotten.
@@ -117,7 +119,7 @@ pub async fn prune(db: &Db, retention: &Retention, limit: i64, now: Time) -> Res
     let mut tx = Tx::begin(db).await?;
     in_tx!(&mut tx, conn => sqlx::query(TURN).execute(conn).await.map(drop)?);
     delete(&mut tx, ATTEMPTS, (before.jobs, limit)).await?;
-    let jobs = delete(&mut tx, JOBS, (before.jobs, limit)).await?;
+    let jobs = delete(&mut tx, FORGET_JOBS, (before.jobs, limit)).await?;
     let notifications = delete(&mut tx, NOTIFICATIONS, (before.notifications, limit)).await?;
     let items = delete(&mut tx, ITEMS, (before.items, limit)).await?;
     let calls = delete(&mut tx, CALLS, (before.calls, limit)).await?;

@@ -52,7 +52,8 @@ pub async fn resume(db: &Db, kind: &str, by: &By<'_>) -> Result<(), StoreError> 
     const SQL: &str = "DELETE FROM paused_kinds WHERE kind = $1";
     // A worker that was handed one of them during the pause has let it go.
     const PUSH: &str = "
-        UPDATE jobs SET pushed_at = NULL WHERE kind = $1 AND state = 'ready' AND pushed_at IS NOT NULL";
+        UPDATE jobs SET pushed_at = NULL
+        WHERE kind = $1 AND state = 'ready' AND id > 0 AND pushed_at IS NOT NULL";
     let mut tx = Tx::begin(db).await?;
     let rows = in_tx!(&mut tx, conn => sqlx::query(SQL).bind(kind).execute(conn).await?.rows_affected());
     if rows == 0 {

@@ -1,6 +1,7 @@
 //! The texts that find jobs, for the board and for a test that looks at how the databases carry them out.
 //!
-//! The parameters: only jobs below `$1`, at most `$2`, in the state `$3`, of the kind `$4`, about `$5`.
+//! The parameters: only jobs below `$1`, at most `$2`, in the state `$3`, of the kind `$4`, about `$5`. Whoever
+//! asks for a state says `id > 0`, as the indexes do that are for the board alone.
 
 macro_rules! select {
     ($($rest:tt)*) => {
@@ -24,7 +25,7 @@ macro_rules! of_kind_in {
         concat!(
             "SELECT id FROM (SELECT id FROM jobs WHERE kind = $3 AND state = '",
             $state,
-            "' AND id < $1 ORDER BY id DESC LIMIT $2) AS ",
+            "' AND id > 0 AND id < $1 ORDER BY id DESC LIMIT $2) AS ",
             $state,
             "_jobs"
         )
@@ -64,7 +65,7 @@ pub const ONE: &str = select!("j.id = $1 LIMIT 1");
 pub const ALL: &str = listed!("SELECT id FROM jobs WHERE id < $1 ORDER BY id DESC LIMIT $2");
 /// The jobs in the state `$3`.
 pub const OF_STATE: &str =
-    listed!("SELECT id FROM jobs WHERE state = $3 AND id < $1 ORDER BY id DESC LIMIT $2");
+    listed!("SELECT id FROM jobs WHERE state = $3 AND id > 0 AND id < $1 ORDER BY id DESC LIMIT $2");
 /// The jobs of the kind `$3`. An index leads from a kind and a state to the ids, so each state is asked by itself.
 pub const OF_KIND: &str = listed!(
     of_kind_in!("ready"),
@@ -78,8 +79,9 @@ pub const OF_KIND: &str = listed!(
     of_kind_in!("cancelled")
 );
 /// The jobs in the state `$3` of the kind `$4`.
-pub const OF_STATE_AND_KIND: &str =
-    listed!("SELECT id FROM jobs WHERE state = $3 AND kind = $4 AND id < $1 ORDER BY id DESC LIMIT $2");
+pub const OF_STATE_AND_KIND: &str = listed!(
+    "SELECT id FROM jobs WHERE state = $3 AND kind = $4 AND id > 0 AND id < $1 ORDER BY id DESC LIMIT $2"
+);
 /// The jobs about the payment of the number, or with the gateway's name, `$5`.
 pub const ABOUT_INVOICE: &str = about!(
     "id IN (SELECT id FROM payments WHERE invoice = $5
@@ -97,4 +99,4 @@ pub const ABOUT_ROOM: &str =
 /// The jobs whose last failure is like `$5`, among the newest `$6` that failed.
 pub const OF_ERROR: &str = failed!("");
 /// The same among those in the state `$3`.
-pub const OF_ERROR_AND_STATE: &str = failed!(" AND state = $3");
+pub const OF_ERROR_AND_STATE: &str = failed!(" AND state = $3 AND id > 0");

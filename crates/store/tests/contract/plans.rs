@@ -5,7 +5,10 @@ use sqlx::AssertSqlSafe;
 use store::board::texts;
 use store::checks::{BACKLOG, TAKE_DUE};
 use store::gaps::CHANGES;
+use store::jobs::DEPTH;
+use store::ledger::{FORGET_SLOTS, TAKE_DUE as TAKE_JOBS};
 use store::payments::PaymentFilter;
+use store::pruning::FORGET_JOBS;
 use store::reconciliations::NEXT;
 use store::refunds::TAKE_LINGERING;
 use store::{Db, checks};
@@ -16,6 +19,7 @@ on_both![
     what_a_sweep_does_is_done_by_an_index,
     payments_are_looked_for_by_an_index,
     jobs_are_found_by_an_index_whatever_is_asked,
+    what_the_ledger_does_all_the_time_is_done_by_its_own_indexes,
     the_backlog_is_counted_as_it_is,
 ];
 
@@ -162,6 +166,28 @@ async fn jobs_are_found_by_an_index_whatever_is_asked(db: Db) {
     ];
     for (sql, values) in statements {
         assert_no_scan(&plan(&db, sql, values).await, sql);
+    }
+}
+
+async fn what_the_ledger_does_all_the_time_is_done_by_its_own_indexes(db: Db) {
+    many(&db).await;
+    let due = "1767225700000";
+    let statements: [(&str, &str, &[&str]); 5] = [
+        ("jobs_due", TAKE_JOBS, &[due, due, "500", due]),
+        ("jobs_due", DEPTH, &[due]),
+        ("jobs_slots", FORGET_SLOTS, &[due]),
+        ("jobs_ended", FORGET_JOBS, &[due, "1000"]),
+        ("jobs_due", BACKLOG, &[due]),
+    ];
+    for (index, sql, numbers) in statements {
+        let plan = plan(&db, sql, numbers).await;
+        assert_no_scan(&plan, sql);
+        // PostgreSQL knows how many there are, and finds the cheapest way; SQLite goes by the words alone.
+        if matches!(db, Db::Sqlite { .. }) {
+            assert!(plan.contains(index), "{sql} does not use {index}:\n{plan}");
+            let strays = |line: &&str| line.contains("jobs_by_") && !line.contains("COVERING");
+            assert_eq!(plan.lines().find(strays), None, "{sql} takes an index of the board's:\n{plan}");
+        }
     }
 }
 
