@@ -4,17 +4,20 @@
 
 use std::time::Duration;
 
-use domain::{BillId, UserId};
+use domain::{BillId, Time, UserId};
 use queue::KINDS;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use store::board::{self, About, Filter};
-use store::{Db, Options, Page, jobs};
+use store::ledger::Take;
+use store::{Db, Options, Page, jobs, ledger};
 use tokio::time::Instant;
 
 const JOBS: i64 = 1_000_000;
 /// Jobs written in one statement.
 const BATCH: i64 = 100_000;
 const RUNS: usize = 100;
+/// At this time no job is due.
+const BEGINNING: Time = Time::UNIX_EPOCH;
 const DATABASE: &str = "kasir_bench_jobs_page";
 
 /// Two hundred tenants in their rooms, with five hundred payments each.
@@ -111,12 +114,15 @@ async fn measure(name: &str, url: &str) {
         tell(what, run).await;
     }
     tell("counts of all kinds", async || board::counts(&db, KINDS).await.unwrap().len()).await;
-    tell("depth", async || usize::from(jobs::depth(&db, clock()).await.unwrap().dead > 0)).await;
-}
-
-/// A time at which none of the jobs that wait is due.
-fn clock() -> domain::Time {
-    domain::Time::UNIX_EPOCH
+    // What the ledger does all the time, when nothing is due.
+    let take = Take { due: BEGINNING, pushed_before: BEGINNING, limit: 500 };
+    tell("depth", async || usize::from(jobs::depth(&db, BEGINNING).await.unwrap().dead > 0)).await;
+    tell("due jobs", async || ledger::take_due(&db, take, BEGINNING).await.unwrap().len()).await;
+    tell("old slots", async || {
+        ledger::forget_slots(&db, BEGINNING).await.unwrap();
+        0
+    })
+    .await;
 }
 
 fn of(state: &str, kind: &str) -> Filter {
