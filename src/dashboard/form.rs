@@ -12,7 +12,7 @@ use domain::Rupiah;
 use subtle::ConstantTimeEq as _;
 
 use super::session::{View, Visitor};
-use crate::http::admin::Why;
+use crate::http::admin::{REASON_CHARS_MAX, Why, text};
 use crate::http::{App, Problem};
 
 /// The fields of a form or of a query, as they came.
@@ -118,7 +118,7 @@ pub(super) fn check_token(visitor: &Visitor, given: &str) -> Result<(), Problem>
 impl Form {
     /// Why the visitor does it.
     pub(super) fn reason(&self) -> Result<String, Problem> {
-        self.fields.need("reason")
+        Ok(text("reason", self.fields.raw("reason"), REASON_CHARS_MAX)?.to_owned())
     }
 
     /// The same as the REST service takes it, where a reason may be left out.

@@ -17,6 +17,7 @@ use super::form::{check_token, is_from_here};
 use super::parts::{Table, facts, flow, opt_time, reason, time};
 use super::session::Visitor;
 use super::{layout, words};
+use crate::http::admin::{REASON_CHARS_MAX, text};
 use crate::http::{App, Problem};
 use crate::importing::{self, Difference, ImportError, Report, Upload};
 
@@ -125,9 +126,7 @@ async fn import(
     let sent = read(form).await?;
     check_token(&visitor, &sent.csrf)?;
     let wrong = |why: &str| Err(Problem::Unprocessable(why.to_owned()));
-    if sent.reason.is_empty() {
-        return wrong("`reason` is empty");
-    }
+    let reason = text("reason", &sent.reason, REASON_CHARS_MAX)?;
     if sent.uploads.is_empty() || sent.uploads.len() > FILES_MAX {
         return wrong("`files` are 1 to 10 files");
     }
@@ -137,7 +136,7 @@ async fn import(
         limits: Limits::default(),
         progress: &|_, _| {},
     };
-    let by = By { actor: &staff.actor(), reason: Some(&sent.reason), now: app.clock.now() };
+    let by = By { actor: &staff.actor(), reason: Some(reason), now: app.clock.now() };
     let report = match importing::import(&app.db, sent.uploads, &options, &by).await {
         Ok(report) => report,
         Err(ImportError::File { name, cause }) => {

@@ -103,10 +103,10 @@ impl Why {
     }
 }
 
-const REASON_CHARS_MAX: usize = 500;
+pub(crate) const REASON_CHARS_MAX: usize = 500;
 
 /// What a field says, without the spaces around it; a word about what is wrong when it says nothing or too much.
-fn text<'a>(field: &str, value: &'a str, chars_max: usize) -> Result<&'a str, Problem> {
+pub(crate) fn text<'a>(field: &str, value: &'a str, chars_max: usize) -> Result<&'a str, Problem> {
     let value = value.trim();
     if value.is_empty() || value.chars().count() > chars_max || value.contains(char::is_control) {
         let wrong = format!("`{field}` needs 1 to {chars_max} characters, and none that does not print");
