@@ -144,9 +144,8 @@ async fn tell(what: &str, run: impl AsyncFn() -> usize) {
         took.push(begun.elapsed());
     }
     took.sort_unstable();
-    let ms = |place: usize| took[place].as_secs_f64() * 1_000.0;
-    let (median, p95) = (ms(RUNS / 2), ms(RUNS * 95 / 100));
-    println!("  {what:<28} {rows:>3} rows  median {median:>7.2} ms  p95 {p95:>7.2} ms");
+    let (median, p95) = (took[RUNS / 2], took[RUNS * 95 / 100]);
+    println!("  {what:<28} {rows:>3} rows  median {median:>10.2?}  p95 {p95:>10.2?}");
 }
 
 async fn execute(db: &Db, sql: String) {

@@ -74,7 +74,7 @@ fn row(v: &Visitor, one: &Row) -> Vec<Markup> {
     let at = DateTime::from_timestamp_millis(one.at).unwrap_or_default();
     vec![
         time(at),
-        html! { (one.actor) },
+        html! { span.small { (one.actor) } },
         html! { code { (one.action) } },
         html! { (subject(&one.subject)) },
         opt(one.reason.as_deref()),
@@ -98,5 +98,5 @@ fn subject(subject: &str) -> Markup {
         Some(("notification", id)) => Some(format!("/admin/notifications/{id}")),
         Some(_) | None => None,
     };
-    html! { @match page { Some(page) => a href=(page) { (subject) }, None => (subject) } }
+    html! { @match page { Some(page) => a.small href=(page) { (subject) }, None => span.small { (subject) } } }
 }

@@ -96,15 +96,17 @@ pub(super) fn bare(view: &View, title: &str, body: &Markup) -> Html<String> {
 }
 
 /// What went wrong, and what to do about it.
-pub(super) fn failure(view: &View, problem: &Problem) -> Html<String> {
+pub(super) fn failure(view: &View, problem: &Problem, is_form: bool) -> Html<String> {
     let (title, help) = words::problem(view, problem);
+    // Of a fault of ours nobody can say that.
+    let is_unchanged = is_form && problem.status().is_client_error();
     let body = html! {
         h1 { (title) }
         @if let Some(detail) = problem.detail() { p.notice.bad role="alert" { (detail) } }
         p { (help) }
         p {
-            (view.t("Tidak ada yang diubah. Kembali dengan tombol browser: isian Anda masih ada di sana. ",
-                "Nothing was changed. Go back with the browser's button: what you typed is still there. "))
+            @if is_unchanged { (view.t("Tidak ada yang diubah. Kembali dengan tombol browser: isian Anda masih ada di sana. ",
+                "Nothing was changed. Go back with the browser's button: what you typed is still there. ")) }
             a href="/admin" { (view.t("Ke ringkasan", "To the overview")) }
         }
     };

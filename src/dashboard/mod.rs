@@ -142,7 +142,7 @@ async fn around(request: Request, next: Next) -> Response {
             Redirect::to(&format!("/admin/login?next={next}")).into_response()
         } else {
             let (status, headers) = (response.status(), response.headers().clone());
-            let mut page = (status, layout::failure(&view, &problem)).into_response();
+            let mut page = (status, layout::failure(&view, &problem, !is_page)).into_response();
             if let Some(wait) = headers.get(header::RETRY_AFTER) {
                 page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
             }

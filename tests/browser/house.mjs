@@ -73,12 +73,32 @@ export async function bill() {
   return rest('POST', '/api/admin/bills', OWNER, wanted);
 }
 
-/** A payment of a new bill by BCA, which waits for its payer. */
-export async function pending() {
+/** A payment of a new bill by BCA, as soon as the gateway has taken it. */
+export async function charged() {
   const { id } = await bill();
   const { invoice } = await rest('POST', `/api/bills/${id}/pay`, TENANT, { payment: 'bca' });
   await until(`${invoice} has its account number`, () => state(invoice) === 'pending');
   return { invoice, bill: id };
+}
+
+/** The same when nothing more happens to it: it waits for its payer. */
+export async function pending() {
+  const made = await charged();
+  const { invoice } = made;
+  // The gateway tells of the new transaction too; what it sets going would look once more at a bad moment.
+  await until(`what was told of ${invoice} is dealt with`, () => isTold(invoice) && !isBusy(invoice));
+  return made;
+}
+
+function isTold(invoice) {
+  const processed = 'order_id = p.invoice AND processed_at IS NOT NULL';
+  return value(`SELECT count(*) FROM notifications n, payments p WHERE p.invoice = '${invoice}' AND ${processed}`) > 0;
+}
+
+function isBusy(invoice) {
+  return value(`
+    SELECT count(*) FROM jobs j JOIN payments p ON p.id = j.payment_id
+    WHERE p.invoice = '${invoice}' AND j.state IN ('ready', 'running')`) > 0;
 }
 
 /** How a payment stands in the books. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { OWNER } from './env.mjs';
-import { deadJob, job, pending, rest, sql, until, value } from './house.mjs';
+import { charged, deadJob, job, pending, rest, sql, until, value } from './house.mjs';
 import { comesToBe, logIn, orders, sees, standing, story } from './lib.mjs';
 
 const SYNC = 'Sync payment';
@@ -72,7 +72,7 @@ story('a kind that is paused waits, and goes on when it is resumed', async ({ pa
 
     await rest('POST', `/api/admin/payments/${invoice}/sync`, OWNER, { reason: 'to have one wait' });
     // A payment that is made after it is charged before it.
-    await pending();
+    await charged();
     const waiting = job('sync_payment', invoice);
     assert.equal(waiting.state, 'ready');
     await page.goto(`/admin/jobs/${waiting.id}`);

@@ -13,7 +13,7 @@ const { chromium } = require('playwright-core');
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 /** A story takes no longer; then it hangs. */
-const STORY_MS = 120_000;
+const STORY_MS = 300_000;
 /** What is waited for on a page takes no longer. */
 const WAIT_MS = 15_000;
 const DESKTOP = { width: 1280, height: 900 };
@@ -55,10 +55,22 @@ export function story(name, tell, { script = true, told = [] } = {}) {
       await inEnglish(context);
       await tell({ context, page: await context.newPage() });
       assert.deepEqual(seen, [], 'what the browser had to say');
+    } catch (fault) {
+      await picture(context, name);
+      throw fault;
     } finally {
       await context.close();
     }
   });
+}
+
+/** What was on the screen when a story failed. */
+async function picture(context, name) {
+  const title = name.replace(/[^a-z]+/gi, '-').slice(0, 60);
+  for (const [number, page] of context.pages().entries()) {
+    // The page may be what is broken; the story's own fault is what is told.
+    await page.screenshot({ path: join(SCREENS, `failed-${title}-${number}.png`) }).catch(() => {});
+  }
 }
 
 async function inEnglish(context) {

@@ -106,7 +106,8 @@ async fn replay(
     let (id, now) = (NotificationId(id), app.clock.now());
     let by = By { actor: &admin.actor(), reason: why.reason()?, now };
     let job = ProcessNotification { notification_id: id }.new_job(now);
-    app.queue.wake(notifications::replay(&app.db, id, job, &by).await?);
+    let jobs = notifications::replay(&app.db, id, job, &by).await?;
     let (one, _body) = notifications::body_of(&app.db, id).await?.ok_or(Problem::NotFound)?;
+    app.queue.wake(jobs);
     Ok((StatusCode::ACCEPTED, Json(one.into())))
 }

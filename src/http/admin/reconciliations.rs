@@ -159,8 +159,9 @@ pub(crate) async fn start(
     let wanted = reconciling::want(&app.db, &app.clock, (window, order.dry_run), &by).await?;
     // Its name was drawn just now; somebody else cannot have drawn the same.
     let wanted = wanted.ok_or(Problem::Contended)?;
-    app.queue.wake(wanted.jobs);
+    // As it was written down, before a worker begins it.
     let run = reconciliations::find(&app.db, wanted.id).await?.ok_or(Problem::NotFound)?;
+    app.queue.wake(wanted.jobs);
     Ok((StatusCode::ACCEPTED, Json(RunView::from(run))))
 }
 
