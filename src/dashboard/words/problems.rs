@@ -3,7 +3,7 @@
 use super::super::session::View;
 use crate::http::Problem;
 
-const PROBLEMS: [(&str, (&str, &str)); 28] = [
+const PROBLEMS: [(&str, (&str, &str)); 32] = [
     ("unauthenticated", ("Anda belum masuk", "Masuk dengan alamat surel dan kata sandi Anda.")),
     ("unknown-front-end", ("Aplikasi tidak dikenal", "Kirim kepala `x-api-key` dengan kunci yang berlaku.")),
     (
@@ -38,6 +38,25 @@ const PROBLEMS: [(&str, (&str, &str)); 28] = [
     ("room-code-taken", ("Kode kamar sudah dipakai", "Pilih kode lain.")),
     ("email-taken", ("Alamat surel sudah dipakai orang lain", "Gunakan alamat lain.")),
     ("contended", ("Orang lain mengubah hal yang sama", "Lihat keadaannya sekarang, lalu coba lagi.")),
+    (
+        "job-not-dead",
+        ("Tugas ini tidak mati", "Hanya tugas mati yang diulangi; yang menunggu bisa dikerjakan sekarang."),
+    ),
+    (
+        "job-waits",
+        ("Tugas yang sama sudah menunggu", "Biarkan tugas itu bekerja. Yang mati ini boleh dibatalkan."),
+    ),
+    (
+        "job-not-waiting",
+        ("Tugas ini tidak menunggu", "Lihat keadaannya sekarang: yang berjalan tidak bisa dihentikan."),
+    ),
+    (
+        "job-needed",
+        (
+            "Tidak ada yang lain yang akan mengerjakannya",
+            "Biarkan berjalan atau ulangi: kalau dibatalkan, pembayaran atau notifikasinya terlupakan.",
+        ),
+    ),
     ("malformed", ("Permintaan tidak terbaca", "Keterangan di atas menyebut di mana.")),
     ("unprocessable", ("Isian tidak masuk akal", "Keterangan di atas menyebut isian mana yang salah.")),
     ("unsupported-media-type", ("Jenis isi tidak didukung", "Gunakan formulir di halaman.")),
