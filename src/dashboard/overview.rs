@@ -76,8 +76,8 @@ fn work(v: &Visitor, (stands, depth): (&Overview, &Depth), waits: Option<TimeDel
 
 async fn charts(app: &App, v: &Visitor) -> Result<Markup, Problem> {
     let now = app.clock.now();
-    let done = overview::throughput(&app.db, now).await?;
     let took = overview::latency(&app.db, now).await?;
+    let done = overview::throughput(&took);
     let rescued = overview::recoveries(&app.db, now).await?;
     let count = |bucket: &Bucket| format!("{} {}", bucket.value, v.t("tugas", "jobs"));
     let length = |bucket: &Bucket| span(&v.view, TimeDelta::milliseconds(bucket.value));

@@ -99,13 +99,10 @@ async fn watch(db: &Db, now: Time) -> Result<(Option<Time>, i64, i64), StoreErro
     Ok((opt_from_millis(last_poll), open, gaps))
 }
 
-/// How many jobs were done, for each of the last 24 hours, the oldest first.
-///
-/// # Errors
-/// When the database does.
-pub async fn throughput(db: &Db, now: Time) -> Result<Vec<Bucket>, StoreError> {
-    let hours = done_by_hour(db, now).await?;
-    Ok(hours.into_iter().map(|hour| Bucket { value: hour.count, ..hour }).collect())
+/// How many jobs were done in each of the hours that [`latency`] tells of.
+#[must_use]
+pub fn throughput(hours: &[Bucket]) -> Vec<Bucket> {
+    hours.iter().map(|hour| Bucket { value: hour.count, ..*hour }).collect()
 }
 
 /// The mean of the milliseconds from when a job was written down until it was done, for each of the last 24 hours, the
@@ -114,10 +111,6 @@ pub async fn throughput(db: &Db, now: Time) -> Result<Vec<Bucket>, StoreError> {
 /// # Errors
 /// When the database does.
 pub async fn latency(db: &Db, now: Time) -> Result<Vec<Bucket>, StoreError> {
-    done_by_hour(db, now).await
-}
-
-async fn done_by_hour(db: &Db, now: Time) -> Result<Vec<Bucket>, StoreError> {
     // Both states, so that the index of those that have ended is of use.
     const SQL: &str = "
         SELECT finished_at / 3600000, count(*), CAST(SUM(finished_at - created_at) AS BIGINT) FROM jobs

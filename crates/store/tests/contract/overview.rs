@@ -108,13 +108,13 @@ async fn jobs_are_counted_by_the_hour_in_which_they_were_done(db: Db) {
     ledger::finish(&db, &lease, &Finish::GiveUp { error: "no".to_owned() }, at(10)).await.unwrap();
 
     let now = at(23 * HOUR + 1_800);
-    let done = overview::throughput(&db, now).await.unwrap();
+    let took = overview::latency(&db, now).await.unwrap();
+    let done = overview::throughput(&took);
     assert_eq!((done.len(), done[0].from, done[23].from), (24, at(0), at(23 * HOUR)));
     assert_eq!(counted(&done), [(at(0), 2, 2), (at(HOUR), 1, 1)]);
-    let took = overview::latency(&db, now).await.unwrap();
     assert_eq!((took.len(), counted(&took)), (24, vec![(at(0), 15_000, 2), (at(HOUR), 3_600_000, 1)]));
     // An hour later the first is out of sight.
-    let later = overview::throughput(&db, at(24 * HOUR)).await.unwrap();
+    let later = overview::throughput(&overview::latency(&db, at(24 * HOUR)).await.unwrap());
     assert_eq!(counted(&later), [(at(HOUR), 1, 1)]);
 }
 
