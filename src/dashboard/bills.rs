@@ -10,7 +10,7 @@ use store::bills::{self, Entry};
 use store::tenants::{self, Tenant};
 use store::{Page, payments};
 
-use super::form::{Form, done};
+use super::form::{Form, done, missing};
 use super::live::{self, Parts};
 use super::parts::{
     Action, Table, cut, facts, field, money, opt_field, opt_time, page_of, pager, select, time,
@@ -206,7 +206,6 @@ fn void(v: &Visitor, id: i64) -> Markup {
 pub(super) async fn add(State(app): State<Arc<App>>, form: Form) -> Result<Response, Problem> {
     let staff = form.visitor.staff()?;
     form.reason()?;
-    let missing = |field: &str| Problem::Unprocessable(format!("`{field}` is empty"));
     let new = rest::NewBill {
         tenant_id: domain::UserId(form.fields.read("tenantId")?.ok_or_else(|| missing("tenantId"))?),
         title: form.fields.need("title")?,

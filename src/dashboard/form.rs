@@ -12,8 +12,9 @@ use domain::Rupiah;
 use subtle::ConstantTimeEq as _;
 
 use super::session::{View, Visitor};
+use crate::http::admin::jobs::OrderReason;
 use crate::http::admin::{REASON_CHARS_MAX, Why, text};
-use crate::http::{App, Problem};
+use crate::http::{App, Body, Problem};
 
 /// The fields of a form or of a query, as they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,7 +70,7 @@ impl Fields {
 
     /// A field that may not be empty.
     pub(super) fn need(&self, name: &str) -> Result<String, Problem> {
-        self.text(name).ok_or_else(|| Problem::Unprocessable(format!("`{name}` is empty")))
+        self.text(name).ok_or_else(|| missing(name))
     }
 
     /// The same fields as the query of a link, without those named and without those that say nothing.
@@ -82,6 +83,11 @@ impl Fields {
         }
         query.finish()
     }
+}
+
+/// A field that was left empty and must not be.
+pub(super) fn missing(name: &str) -> Problem {
+    Problem::Unprocessable(format!("`{name}` is empty"))
 }
 
 /// A form of ours that somebody has filled in.
@@ -119,6 +125,11 @@ impl Form {
     /// Why the visitor does it.
     pub(super) fn reason(&self) -> Result<String, Problem> {
         Ok(text("reason", self.fields.raw("reason"), REASON_CHARS_MAX)?.to_owned())
+    }
+
+    /// The same as the REST service takes it for orders of jobs.
+    pub(super) fn order(&self) -> Result<Body<OrderReason>, Problem> {
+        Ok(Body(OrderReason { reason: self.reason()? }))
     }
 
     /// The same as the REST service takes it, where a reason may be left out.

@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::{JobId, Rank};
 use maud::{Markup, html};
-use store::audit::By;
 use store::board::{self, AttemptRow, JobRow};
 
 use super::form::{Form, done};
@@ -17,6 +16,7 @@ use super::session::Visitor;
 use super::{layout, timeline, words};
 use crate::foresight::foresee;
 use crate::http::admin::Row;
+use crate::http::admin::jobs as rest;
 use crate::http::{App, Problem};
 
 pub(super) async fn show(
@@ -53,7 +53,7 @@ async fn parts_of(app: &App, v: &Visitor, id: JobId) -> Result<Parts, Problem> {
         h2 { (v.t("Percobaan", "Attempts")) }
         (attempts_table(v, &attempts))
         h2 { (v.t("Muatan", "Payload")) }
-        pre { (payload(&job)) }
+        pre { (timeline::pretty(&rest::payload(&job))) }
     };
     Ok(vec![("facts", about(v, &job)), ("can", can), ("story", story)])
 }
@@ -106,13 +106,6 @@ fn attempts_table(v: &Visitor, attempts: &[AttemptRow]) -> Markup {
     .show()
 }
 
-/// What the job was given: ids, and nothing that must be hidden; should that ever change, it is hidden.
-fn payload(job: &JobRow) -> String {
-    let Ok(mut value) = serde_json::from_str(&job.payload) else { return String::new() };
-    midtrans::mask(&mut value);
-    timeline::pretty(&value)
-}
-
 fn actions(v: &Visitor, job: &JobRow) -> Markup {
     let order = |what: &str, name: &str, help: &str| {
         let to = format!("{HERE}/{}/{what}", job.id);
@@ -150,9 +143,7 @@ pub(super) async fn retry(
     Row(id): Row,
     form: Form,
 ) -> Result<Response, Problem> {
-    let (staff, reason) = (form.visitor.staff()?, form.reason()?);
-    let by = By { actor: &staff.actor(), reason: Some(&reason), now: app.clock.now() };
-    app.queue.wake(board::retry(&app.db, JobId(id), &by).await?);
+    let _job = rest::retry(State(app), form.visitor.staff()?, Row(id), form.order()?).await?;
     Ok(done(&format!("{HERE}/{id}"), "retried"))
 }
 
@@ -161,15 +152,11 @@ pub(super) async fn cancel(
     Row(id): Row,
     form: Form,
 ) -> Result<Response, Problem> {
-    let (staff, reason) = (form.visitor.staff()?, form.reason()?);
-    let by = By { actor: &staff.actor(), reason: Some(&reason), now: app.clock.now() };
-    board::cancel(&app.db, JobId(id), &by).await?;
+    let _job = rest::cancel(State(app), form.visitor.staff()?, Row(id), form.order()?).await?;
     Ok(done(&format!("{HERE}/{id}"), "cancelled"))
 }
 
 pub(super) async fn run(State(app): State<Arc<App>>, Row(id): Row, form: Form) -> Result<Response, Problem> {
-    let (staff, reason) = (form.visitor.staff()?, form.reason()?);
-    let by = By { actor: &staff.actor(), reason: Some(&reason), now: app.clock.now() };
-    app.queue.wake(board::run_now(&app.db, JobId(id), &by).await?);
+    let _job = rest::run(State(app), form.visitor.staff()?, Row(id), form.order()?).await?;
     Ok(done(&format!("{HERE}/{id}"), "hurried"))
 }

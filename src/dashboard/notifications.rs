@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::{NotificationId, Rank};
 use maud::{Markup, html};
-use queue::{Job as _, ProcessNotification};
 use serde_json::Value;
 use store::audit::{self, By};
 use store::notifications::{self, NotificationFilter, Received};
@@ -17,7 +16,8 @@ use super::parts::{
 };
 use super::session::Visitor;
 use super::{layout, timeline, words};
-use crate::http::admin::Row;
+use crate::http::admin::notifications as rest;
+use crate::http::admin::{Perhaps, Row};
 use crate::http::{App, Problem};
 
 const HERE: &str = "/admin/notifications";
@@ -154,11 +154,9 @@ pub(super) async fn replay(
     Row(id): Row,
     form: Form,
 ) -> Result<Response, Problem> {
-    let (staff, reason, now) = (form.visitor.staff()?, form.reason()?, app.clock.now());
-    let by = By { actor: &staff.actor(), reason: Some(&reason), now };
-    let id = NotificationId(id);
-    let job = ProcessNotification { notification_id: id }.new_job(now);
-    app.queue.wake(notifications::replay(&app.db, id, job, &by).await?);
+    let staff = form.visitor.staff()?;
+    form.reason()?;
+    let _accepted = rest::replay(State(app), staff, Row(id), Perhaps(form.why())).await?;
     Ok(done(&format!("{HERE}/{id}"), "replayed"))
 }
 

@@ -7,7 +7,6 @@ use axum::response::Response;
 use domain::Rank;
 use maud::{Markup, html};
 use queue::KINDS;
-use store::audit::By;
 use store::board::{self, Count, Paused};
 use store::jobs;
 
@@ -16,7 +15,8 @@ use super::live::{self, Parts};
 use super::parts::{Action, Table, figure, select, span, time};
 use super::session::Visitor;
 use super::{layout, words};
-use crate::http::{App, Problem};
+use crate::http::admin::queues as rest;
+use crate::http::{App, Named, Problem};
 
 const HERE: &str = "/admin/queues";
 
@@ -114,21 +114,16 @@ fn pausing(v: &Visitor, paused: &[Paused]) -> Markup {
     }
 }
 
-fn kind_of(form: &Form) -> Result<&'static str, Problem> {
-    let asked = form.fields.need("kind")?;
-    KINDS.iter().copied().find(|kind| *kind == asked).ok_or(Problem::NotFound)
-}
-
 pub(super) async fn pause(State(app): State<Arc<App>>, form: Form) -> Result<Response, Problem> {
-    let (staff, reason) = (form.visitor.staff()?, form.reason()?);
-    let by = By { actor: &staff.actor(), reason: Some(&reason), now: app.clock.now() };
-    board::pause(&app.db, kind_of(&form)?, &by).await?;
+    let (staff, order) = (form.visitor.staff()?, form.order()?);
+    let kind = Named(form.fields.need("kind")?);
+    let _done = rest::pause(State(app), staff, kind, order).await?;
     Ok(done(HERE, "paused"))
 }
 
 pub(super) async fn resume(State(app): State<Arc<App>>, form: Form) -> Result<Response, Problem> {
-    let (staff, reason) = (form.visitor.staff()?, form.reason()?);
-    let by = By { actor: &staff.actor(), reason: Some(&reason), now: app.clock.now() };
-    board::resume(&app.db, kind_of(&form)?, &by).await?;
+    let (staff, order) = (form.visitor.staff()?, form.order()?);
+    let kind = Named(form.fields.need("kind")?);
+    let _done = rest::resume(State(app), staff, kind, order).await?;
     Ok(done(HERE, "resumed"))
 }

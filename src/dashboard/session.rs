@@ -17,7 +17,7 @@ use store::people::Person;
 
 use super::form::{Fields, is_from_here};
 use super::layout;
-use crate::http::{Admin, App, Owner, Problem, Remote, Staff, name_of};
+use crate::http::{Admin, App, Owner, Problem, Remote, Staff, may, name_of};
 
 const COOKIE_NAME: &str = "kasir_session";
 /// A session ends when it was not used for so long.
@@ -107,7 +107,7 @@ impl Visitor {
 
     /// Whether the visitor's rank is this or higher.
     pub(super) fn may(&self, rank: Rank) -> bool {
-        self.person.rank >= rank
+        may(&self.person, rank)
     }
 
     /// As the REST service knows whoever may look.

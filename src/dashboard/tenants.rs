@@ -9,7 +9,7 @@ use domain::{Rank, Secret};
 use maud::{Markup, html};
 use store::tenants::{self, Tenant};
 
-use super::form::{Form, done};
+use super::form::{Form, done, missing};
 use super::layout;
 use super::parts::{Action, Table, cut, field, opt, opt_field, page_of, pager};
 use super::session::Visitor;
@@ -130,10 +130,6 @@ pub(super) async fn add(State(app): State<Arc<App>>, form: Form) -> Result<Respo
         p { a href=(HERE) { (v.t("Ke daftar penghuni", "To the tenants")) } }
     };
     Ok(layout::page(v, v.t("Penghuni baru", "New tenant"), &body))
-}
-
-fn missing(field: &str) -> Problem {
-    Problem::Unprocessable(format!("`{field}` is empty"))
 }
 
 pub(super) async fn change(State(app): State<Arc<App>>, row: Row, form: Form) -> Result<Response, Problem> {

@@ -101,7 +101,7 @@ async fn admin_of(rank: Rank, parts: &mut Parts, app: &Arc<App>) -> Result<Perso
 }
 
 /// Whether a person may do what needs an admin of this rank.
-pub(super) fn may(person: &Person, rank: Rank) -> bool {
+pub(crate) fn may(person: &Person, rank: Rank) -> bool {
     person.role == Role::Admin && person.rank >= rank
 }
 

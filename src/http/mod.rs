@@ -42,7 +42,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 
-pub(crate) use auth::{Admin, Caller, Owner, Remote, Staff};
+pub(crate) use auth::{Admin, Caller, Owner, Remote, Staff, may};
 use auth::{FrontEnd, Tenant};
 pub(crate) use body::{Body, Named};
 pub(crate) use events::NO_BUFFERING;

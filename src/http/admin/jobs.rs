@@ -25,7 +25,7 @@ const WORDS_CHARS_MAX: usize = 200;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Job)]
-struct JobView {
+pub(crate) struct JobView {
     #[schema(value_type = i64, minimum = 1)]
     id: JobId,
     kind: String,
@@ -119,9 +119,9 @@ struct Filter {
 
 /// Why something is ordered of a job.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct OrderReason {
+pub(crate) struct OrderReason {
     #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
-    reason: String,
+    pub(crate) reason: String,
 }
 
 impl OrderReason {
@@ -159,16 +159,21 @@ async fn show(State(app): State<Arc<App>>, _: Admin, Row(id): Row) -> Result<Jso
     let job = board::find(&app.db, JobId(id)).await?.ok_or(Problem::NotFound)?;
     let history = board::attempts(&app.db, job.id).await?.into_iter().map(AttemptView::from).collect();
     let (indonesian, english) = foresee(&app.db, &job).await?.says();
-    // Ids, and nothing that must be hidden; should that ever change, it is hidden.
-    let mut payload = serde_json::from_str(&job.payload).unwrap_or_default();
-    midtrans::mask(&mut payload);
+    let payload = payload(&job);
     let foresight = Foreseen { indonesian, english };
     Ok(Json(JobStory { job: job.into(), payload, history, foresight }))
 }
 
+/// What the job was given: ids, and nothing that must be hidden; should that ever change, it is hidden.
+pub(crate) fn payload(job: &JobRow) -> Value {
+    let mut payload = serde_json::from_str(&job.payload).unwrap_or_default();
+    midtrans::mask(&mut payload);
+    payload
+}
+
 /// Has a dead job tried again, with all its attempts.
 #[utoipa::path(post, path = "/api/admin/jobs/{id}/retry", tag = "admin", operation_id = "retryJob", request_body = OrderReason, responses((status = 200, description = "It is due", body = JobView)))]
-async fn retry(
+pub(crate) async fn retry(
     State(app): State<Arc<App>>,
     staff: Staff,
     Row(id): Row,
@@ -181,7 +186,7 @@ async fn retry(
 
 /// Ends a job that waits or is dead. Of money nothing is lost by it: where nothing else would do the work, it is refused.
 #[utoipa::path(post, path = "/api/admin/jobs/{id}/cancel", tag = "admin", operation_id = "cancelJob", request_body = OrderReason, responses((status = 200, description = "It is cancelled", body = JobView)))]
-async fn cancel(
+pub(crate) async fn cancel(
     State(app): State<Arc<App>>,
     staff: Staff,
     Row(id): Row,
@@ -194,7 +199,7 @@ async fn cancel(
 
 /// Has a waiting job done at once, unless its kind is paused.
 #[utoipa::path(post, path = "/api/admin/jobs/{id}/run", tag = "admin", operation_id = "runJob", request_body = OrderReason, responses((status = 200, description = "It is due", body = JobView)))]
-async fn run(
+pub(crate) async fn run(
     State(app): State<Arc<App>>,
     staff: Staff,
     Row(id): Row,

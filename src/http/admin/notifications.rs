@@ -25,7 +25,7 @@ const ORDER_CHARS_MAX: usize = 255;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Notification)]
-struct NotificationView {
+pub(crate) struct NotificationView {
     #[schema(value_type = i64, minimum = 1)]
     id: NotificationId,
     /// What kind of message it is.
@@ -97,7 +97,7 @@ async fn list(
 /// Has a notification dealt with once more, as if it had just come. It makes us ask the gateway, and changes nothing by
 /// itself.
 #[utoipa::path(post, path = "/api/admin/notifications/{id}/replay", tag = "admin", operation_id = "replayNotification", request_body = Option<Why>, responses((status = 202, description = "It is being dealt with", body = NotificationView)))]
-async fn replay(
+pub(crate) async fn replay(
     State(app): State<Arc<App>>,
     admin: Staff,
     Row(id): Row,

@@ -85,7 +85,7 @@ async fn show(State(app): State<Arc<App>>, _: Admin) -> Result<Json<Queues>, Pro
 
 /// Lets no job of the kind begin; those that run end as ever.
 #[utoipa::path(post, path = "/api/admin/queues/{kind}/pause", tag = "admin", operation_id = "pauseQueue", request_body = OrderReason, responses((status = 200, description = "It rests", body = schemas::Done)))]
-async fn pause(
+pub(crate) async fn pause(
     State(app): State<Arc<App>>,
     staff: Staff,
     Named(kind): Named,
@@ -98,7 +98,7 @@ async fn pause(
 
 /// Lets jobs of the kind begin again.
 #[utoipa::path(post, path = "/api/admin/queues/{kind}/resume", tag = "admin", operation_id = "resumeQueue", request_body = OrderReason, responses((status = 200, description = "It goes on", body = schemas::Done)))]
-async fn resume(
+pub(crate) async fn resume(
     State(app): State<Arc<App>>,
     staff: Staff,
     Named(kind): Named,
