@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use maud::html;
-use store::journal::{self, Balance};
+use store::journal::{self, Balance, COMPARED_MAX};
 
 use super::layout;
 use super::parts::{Table, flow};
@@ -18,7 +18,7 @@ const NAMED: i64 = 20;
 
 pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response, Problem> {
     let balances = journal::trial_balance(&app.db).await?;
-    let drifted = journal::drifted(&app.db, NAMED).await?;
+    let drifted = journal::drifted_of_newest(&app.db, NAMED).await?;
     let (v, sum) = (&visitor, balances.iter().map(Balance::net).sum::<i64>());
     let rows = balances.iter().map(|one| {
         vec![
@@ -30,7 +30,10 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Resul
     });
     let body = html! {
         @if sum == 0 && drifted.is_empty() {
-            p.notice.good { (v.t("Jumlahnya nol, dan jurnal sepakat dengan semua pembayaran.", "The sum is nothing, and the journal agrees with all payments.")) }
+            p.notice.good {
+                (v.t("Jumlahnya nol, dan jurnal sepakat dengan pembayaran terbaru, paling banyak", "The sum is nothing, and the journal agrees with the newest payments, at most"))
+                " " (COMPARED_MAX) "; " (v.t("semuanya dibandingkan oleh", "all of them are compared by")) " " code { "kasir balance" } "."
+            }
         } @else {
             p.notice.bad role="alert" {
                 (v.t("Jurnal tidak beres. Jumlah:", "The journal is not in order. Sum:")) " " (flow(sum)) ". "

@@ -7,13 +7,13 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use domain::today;
 use maud::{Markup, html};
-use store::jobs::{self, Depth};
-use store::overview::{self, Bucket, Overview, Sum};
+use store::jobs::{self, COUNTED_MAX, Depth};
+use store::overview::{self, BILLS_MAX, Bucket, FINDINGS_MAX, MEASURED_MAX, Overview, Sum};
 
 use super::chart::{Bar, bars};
 use super::layout;
 use super::live::{self, Parts};
-use super::parts::{figure, flow, opt_time, span};
+use super::parts::{figure, flow, opt_time, span, up_to};
 use super::session::Visitor;
 use crate::http::{App, Problem};
 
@@ -44,7 +44,9 @@ async fn parts_of(app: &App, v: &Visitor) -> Result<Parts, Problem> {
 
 fn money(v: &Visitor, stands: &Overview) -> Markup {
     let sum = |name: &str, sum: &Sum| {
-        figure(name, &flow(sum.amount), &html! { (sum.count) " " (v.t("tagihan", "bills")) })
+        let more = sum.is_capped().then(|| v.t("lebih dari", "more than"));
+        let amount = html! { @if let Some(more) = more { (more) " " } (flow(sum.amount)) };
+        figure(name, &amount, &html! { (up_to(sum.count, BILLS_MAX)) " " (v.t("tagihan", "bills")) })
     };
     html! {
         h2 { (v.t("Tagihan bulan ini", "Bills of this month")) }
@@ -64,11 +66,11 @@ fn work(v: &Visitor, (stands, depth): (&Overview, &Depth), waits: Option<TimeDel
     html! {
         h2 { (v.t("Yang perlu diketahui", "Worth knowing")) }
         div.figures {
-            (figure(v.t("Tugas menunggu", "Jobs due"), &html! { (depth.due) },
+            (figure(v.t("Tugas menunggu", "Jobs due"), &up_to(depth.due, COUNTED_MAX),
                 &html! { (v.t("tertua", "oldest")) " " (waits.as_deref().unwrap_or(v.t("di bawah 1 mnt", "under 1 min"))) }))
-            (figure(v.t("Tugas mati", "Dead jobs"), &html! { (depth.dead) }, &look("/admin/jobs?state=dead")))
-            (figure(v.t("Temuan terbuka", "Open findings"), &html! { (stands.findings_open) }, &look("/admin/findings")))
-            (figure(v.t("Notifikasi terlewat, 30 hari", "Missed notifications, 30 days"), &html! { (stands.gaps) }, &look("/admin/findings?state=all&kind=missed_notification")))
+            (figure(v.t("Tugas mati", "Dead jobs"), &up_to(depth.dead, COUNTED_MAX), &look("/admin/jobs?state=dead")))
+            (figure(v.t("Temuan terbuka", "Open findings"), &up_to(stands.findings_open, FINDINGS_MAX), &look("/admin/findings")))
+            (figure(v.t("Notifikasi terlewat, 30 hari", "Missed notifications, 30 days"), &up_to(stands.gaps, FINDINGS_MAX), &look("/admin/findings?state=all&kind=missed_notification")))
             (figure(v.t("Midtrans terakhir menjawab", "Last successful poll"), &opt_time(stands.last_poll), &html! {}))
         }
     }
@@ -85,7 +87,11 @@ async fn charts(app: &App, v: &Visitor) -> Result<Markup, Problem> {
         let bar = |bucket: &Bucket| Bar { from: bucket.from, value: bucket.value, label: label(bucket) };
         buckets.iter().map(bar).collect::<Vec<_>>()
     };
+    let counted = |buckets: &[Bucket]| buckets.iter().map(|bucket| bucket.count).sum::<i64>();
     Ok(html! {
+        @if counted(&took).max(counted(&rescued)) >= MEASURED_MAX {
+            p.quiet { (v.t("Hanya", "Only the newest")) " " (MEASURED_MAX) " " (v.t("yang terbaru yang diukur.", "are measured.")) }
+        }
         div.charts {
             (bars(&v.view, v.t("Tugas selesai tiap jam, 24 jam", "Jobs done an hour, 24 h"), &of(&done, &count)))
             (bars(&v.view, v.t("Waktu sampai selesai, 24 jam", "Time until done, 24 h"), &of(&took, &length)))

@@ -99,6 +99,11 @@ pub(super) fn figure(name: &str, value: &Markup, note: &Markup) -> Markup {
     html! { div.figure { span.name { (name) } strong { (value) } span.note { (note) } } }
 }
 
+/// A number that was counted up to a limit; a plus says that there may be more.
+pub(super) fn up_to(number: i64, limit: i64) -> Markup {
+    html! { (number) @if number >= limit { "+" } }
+}
+
 /// The page of a list that is asked for, with a row more than is shown.
 pub(super) fn page_of(view: &View) -> Page {
     let after = view.query.get("after").and_then(|text| text.parse().ok()).filter(|id| *id > 0);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use domain::{BillId, Method, Payment, UserId};
+use domain::{BillId, Method, Payment, UserId, start_of_day, start_of_day_after};
 use maud::{Markup, html};
 use store::payments::{self, PaymentFilter};
 
@@ -27,6 +27,9 @@ pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Resul
         method: method.map(str::to_owned),
         tenant: query.read("tenant")?.map(UserId),
         bill: query.read("bill")?.map(BillId),
+        room: query.text("room"),
+        from: query.day("from")?.map(start_of_day),
+        until: query.day("to")?.map(start_of_day_after),
         text: query.text("text"),
     };
     let mut found = payments::search(&app.db, &filter, page_of(&v.view)).await?;
@@ -61,6 +64,9 @@ fn narrowing(v: &Visitor, state: Option<&str>, method: Option<&str>) -> Markup {
         (select("state", v.t("Keadaan", "State"), &states, state))
         (select("method", v.t("Cara bayar", "Method"), &methods, method))
         (opt_field("tenant", v.t("Nomor penghuni", "Tenant number"), "number", typed("tenant")))
+        (opt_field("room", v.t("Kamar", "Room"), "text", typed("room")))
+        (opt_field("from", v.t("Dari", "From"), "date", typed("from")))
+        (opt_field("to", v.t("Sampai", "To"), "date", typed("to")))
     }
 }
 

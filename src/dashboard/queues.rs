@@ -8,11 +8,11 @@ use domain::Rank;
 use maud::{Markup, html};
 use queue::KINDS;
 use store::board::{self, Count, Paused};
-use store::jobs;
+use store::jobs::{self, COUNTED_MAX};
 
 use super::form::{Form, done};
 use super::live::{self, Parts};
-use super::parts::{Action, Table, figure, select, span, time};
+use super::parts::{Action, Table, figure, select, span, time, up_to};
 use super::session::Visitor;
 use super::{layout, words};
 use crate::http::admin::queues as rest;
@@ -42,9 +42,9 @@ async fn parts_of(app: &App, v: &Visitor) -> Result<Parts, Problem> {
     let waits = depth.oldest_due.map(|since| span(&v.view, app.clock.now() - since));
     let figures = html! {
         div.figures {
-            (figure(v.t("Menunggu dikerjakan", "Due"), &html! { (depth.due) }, &html! { (v.t("tertua", "oldest")) " " (waits.as_deref().unwrap_or("–")) }))
-            (figure(v.t("Berjalan", "Running"), &html! { (depth.running) }, &html! {}))
-            (figure(v.t("Mati", "Dead"), &html! { (depth.dead) }, &html! { a href="/admin/jobs?state=dead" { (v.t("Lihat", "Look")) } }))
+            (figure(v.t("Menunggu dikerjakan", "Due"), &up_to(depth.due, COUNTED_MAX), &html! { (v.t("tertua", "oldest")) " " (waits.as_deref().unwrap_or("–")) }))
+            (figure(v.t("Berjalan", "Running"), &up_to(depth.running, COUNTED_MAX), &html! {}))
+            (figure(v.t("Mati", "Dead"), &up_to(depth.dead, COUNTED_MAX), &html! { a href="/admin/jobs?state=dead" { (v.t("Lihat", "Look")) } }))
         }
     };
     let rows = KINDS.iter().map(|kind| row(v, kind, &counts, &paused));

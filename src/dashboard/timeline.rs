@@ -6,6 +6,7 @@ use super::parts::time;
 use super::session::Visitor;
 use super::words;
 use crate::evidence::Entry;
+use crate::http::name_of;
 
 /// Entries of several payments name the payment.
 pub(super) fn show(v: &Visitor, entries: &[Entry], is_of_many: bool) -> Markup {
@@ -13,11 +14,12 @@ pub(super) fn show(v: &Visitor, entries: &[Entry], is_of_many: bool) -> Markup {
         @if entries.is_empty() { p.empty { (v.t("Belum ada kejadian.", "Nothing has happened yet.")) } }
         @else {
             ol.timeline {
-                @for entry in entries {
+                @for (place, entry) in entries.iter().enumerate() {
                     li class=(entry.kind) {
                         p { (time(entry.at)) " · " strong { (words::entry(&v.view, entry.kind)) } " · " (entry.what) }
                         @if let Some(invoice) = entry.invoice.as_ref().filter(|_| is_of_many) { p.quiet.mono { (invoice) } }
-                        details.data {
+                        // When the list is told anew, what somebody has opened stays open, unless it reads otherwise.
+                        details.data id={ "entry-" (place) "-" (print_of(entry)) } hx-preserve {
                             summary { (v.t("Rincian", "Details")) }
                             pre { (pretty(&entry.data)) }
                         }
@@ -26,6 +28,13 @@ pub(super) fn show(v: &Visitor, entries: &[Entry], is_of_many: bool) -> Markup {
             }
         }
     }
+}
+
+/// Two entries with the same print read the same.
+fn print_of(entry: &Entry) -> String {
+    let mut print = name_of(&format!("{} {}", entry.at.timestamp_millis(), entry.data));
+    print.truncate(16);
+    print
 }
 
 /// JSON as people read it.

@@ -51,9 +51,9 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
         ("checks_overdue", "Payments that the gateway is to be asked about by now", backlog.overdue),
         ("checks_oldest_overdue_milliseconds", "How long the oldest of them has waited", behind_ms),
         ("gateway_circuit", "Whether the gateway is called: 0 yes, 1 one call tries it, 2 no", circuit),
-        ("jobs_due", "Jobs that are due and not claimed", depth.due),
-        ("jobs_running", "Jobs that are being done", depth.running),
-        ("jobs_dead", "Jobs that were given up: a person must look", depth.dead),
+        ("jobs_due", "Jobs that are due and not claimed, 10000 at most", depth.due),
+        ("jobs_running", "Jobs that are being done, 10000 at most", depth.running),
+        ("jobs_dead", "Jobs that were given up, 10000 at most: a person must look", depth.dead),
         ("jobs_oldest_due_milliseconds", "How long the oldest due job has waited", oldest_ms),
     ] {
         let gauge: Gauge = Gauge::default();

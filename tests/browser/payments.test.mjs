@@ -36,5 +36,9 @@ story('a payment that is open on the page turns paid when its payer pays', async
   const { invoice } = await pending();
   await logIn(page, OWNER);
   await page.goto(`/admin/payments/${invoice}`);
+  const first = page.getByRole('listitem').filter({ hasText: 'Details' }).first();
+  await first.getByText('Details').click();
   await comesToBe(page, 'paid', () => simulator(`transactions/${invoice}/settle`));
+  await sees(page.getByRole('listitem').filter({ hasText: /Posted/ }).last());
+  assert.ok(await first.locator('details').evaluate((details) => details.open), 'what was opened stays open');
 });

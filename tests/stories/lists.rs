@@ -42,6 +42,11 @@ async fn payments_are_listed_as_an_admin_likes(kost: Kost) {
     let name = kost.transaction(&second.try_into().unwrap()).transaction_id;
     assert_eq!(of(&format!("?text={}&state=paid", &name[..8])).await, [second]);
     assert_eq!(of("?state=failed").await, [""; 0]);
+    assert_eq!(of("?room=room%20of%20Siti").await, [second]);
+    let today = domain::date_of(kost.clock.now());
+    assert_eq!(of(&format!("?from={today}&to={today}")).await, [second, first]);
+    assert_eq!(of(&format!("?from={}", today.succ_opt().unwrap())).await, [""; 0]);
+    assert_eq!(of(&format!("?to={}", today.pred_opt().unwrap())).await, [""; 0]);
 
     let row = ask(&kost, &tono, "/api/admin/payments?state=paid").await.body[0].take();
     assert_eq!(

@@ -44,7 +44,7 @@ pub use schedule::PollSchedule;
 pub use secret::Secret;
 pub use state::{Event, Failure, State, Step};
 pub use statement::{Entry, Flow, Said, StatementKind, StatementLine};
-pub use wib::{date_of, end_of_day, long_form, stamp, start_of_day, today};
+pub use wib::{date_of, end_of_day, long_form, stamp, start_of_day, start_of_day_after, today};
 
 /// A point in time, in UTC.
 pub type Time = chrono::DateTime<chrono::Utc>;

@@ -52,6 +52,12 @@ pub fn start_of_day(date: NaiveDate) -> Time {
     in_jakarta(date.and_hms_opt(0, 0, 0).unwrap_or_default())
 }
 
+/// The moment at which the day is over in Jakarta, 24.00 WIB.
+#[must_use]
+pub fn start_of_day_after(date: NaiveDate) -> Time {
+    start_of_day(date.succ_opt().unwrap_or(date))
+}
+
 fn in_jakarta(local: NaiveDateTime) -> Time {
     // The offset is fixed: there is exactly one such moment.
     let local = local.and_local_timezone(wib()).earliest();

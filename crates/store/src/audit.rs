@@ -311,7 +311,8 @@ struct Head {
 /// # Errors
 /// When the database does.
 pub async fn verify(db: &Db) -> Result<Verified, StoreError> {
-    const UNCHAINED: &str = "SELECT count(*) FROM audit WHERE id <= $1";
+    const UNCHAINED: &str =
+        "SELECT count(*) FROM (SELECT 1 FROM audit WHERE id <= $1 LIMIT 1000000) AS before";
     const PAGE: &str = "
         SELECT id, at, actor_id, actor, action, subject, before, after, reason, hash FROM audit
         WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3";
@@ -348,9 +349,9 @@ async fn head_of(db: &Db) -> Result<Head, StoreError> {
 
 /// A row that the head does not know. Rows that are written meanwhile come with another head.
 async fn stray(db: &Db, head: &Head) -> Result<Option<i64>, StoreError> {
-    const SQL: &str = "SELECT min(id) FROM audit WHERE id > $1";
+    const SQL: &str = "SELECT id FROM audit WHERE id > $1 ORDER BY id LIMIT 1";
     let newer: Option<i64> =
-        read!(db, pool => sqlx::query_scalar(SQL).bind(head.row_id).fetch_one(pool).await?);
+        read!(db, pool => sqlx::query_scalar(SQL).bind(head.row_id).fetch_optional(pool).await?);
     let now = head_of(db).await?;
     Ok(newer.filter(|id| *id > now.row_id))
 }

@@ -149,21 +149,24 @@ pub struct Depth {
     pub oldest_due: Option<Time>,
 }
 
+/// Jobs of one state are counted up to this many.
+pub const COUNTED_MAX: i64 = 10_000;
+
 /// Counts jobs; a test looks at how the databases carry it out.
 pub const DEPTH: &str = "
-    SELECT (SELECT count(*) FROM jobs WHERE state = 'ready' AND run_at <= $1
-                AND kind NOT IN (SELECT kind FROM paused_kinds)),
-           (SELECT count(*) FROM jobs WHERE state = 'running'),
-           (SELECT count(*) FROM jobs WHERE state = 'dead' AND id > 0),
-           (SELECT min(run_at) FROM jobs WHERE state = 'ready' AND run_at <= $1
-                AND kind NOT IN (SELECT kind FROM paused_kinds))";
+    SELECT (SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state = 'ready' AND run_at <= $1
+                AND kind NOT IN (SELECT kind FROM paused_kinds) LIMIT $2) AS due),
+           (SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state = 'running' LIMIT $2) AS running),
+           (SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state = 'dead' AND id > 0 LIMIT $2) AS dead),
+           (SELECT run_at FROM jobs WHERE state = 'ready' AND run_at <= $1
+                AND kind NOT IN (SELECT kind FROM paused_kinds) ORDER BY run_at, id LIMIT 1)";
 
-/// Counts the jobs that are due, running and dead. One whose kind is paused is not due.
+/// Counts the jobs that are due, running and dead, each up to [`COUNTED_MAX`]. One whose kind is paused is not due.
 ///
 /// # Errors
 /// When the database does.
 pub async fn depth(db: &Db, now: Time) -> Result<Depth, StoreError> {
     let (due, running, dead, oldest): (i64, i64, i64, Option<i64>) =
-        read!(db, pool => sqlx::query_as(DEPTH).bind(millis(now)).fetch_one(pool).await?);
+        read!(db, pool => sqlx::query_as(DEPTH).bind(millis(now)).bind(COUNTED_MAX).fetch_one(pool).await?);
     Ok(Depth { due, running, dead, oldest_due: opt_from_millis(oldest) })
 }

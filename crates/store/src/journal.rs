@@ -167,19 +167,41 @@ pub async fn of_payment(db: &Db, id: PaymentId) -> Result<Vec<Posting>, StoreErr
     rows.into_iter().map(Posting::try_from).collect()
 }
 
-/// Every account with what was posted on it, in the order of [`Account::ALL`]. Together they sum to zero.
+/// Postings that one statement sums up.
+const STEP: i64 = 50_000;
+/// Payments that one statement compares with their postings.
+pub const COMPARED_MAX: i64 = 10_000;
+
+/// Every account with what was posted on it, in the order of [`Account::ALL`]. Together they sum to zero. The journal is
+/// read in steps; since it is append-only and a row has both its sides, each step sums to zero too.
 ///
 /// # Errors
 /// When the database does.
 pub async fn trial_balance(db: &Db) -> Result<Vec<Balance>, StoreError> {
     // One row for each pair of accounts, so that both sides are of the same moment.
     const SQL: &str = "
-        SELECT debit, credit, CAST(sum(amount) AS BIGINT) FROM postings GROUP BY debit, credit";
-    let sums: Vec<(String, String, i64)> = read!(db, pool => sqlx::query_as(SQL).fetch_all(pool).await?);
+        SELECT debit, credit, CAST(sum(amount) AS BIGINT) FROM (
+            SELECT debit, credit, amount FROM postings WHERE id > $1 AND id <= $2 LIMIT $3) AS step
+        GROUP BY debit, credit";
     let mut balances: BTreeMap<Account, Balance> = Account::ALL
         .iter()
         .map(|account| (*account, Balance { account: *account, debit: 0, credit: 0 }))
         .collect();
+    let (mut above, last) = (0, last_of(db, LAST_POSTING).await?);
+    while above < last {
+        let through = last.min(above.saturating_add(STEP));
+        let sums: Vec<(String, String, i64)> = read!(db, pool => sqlx::query_as(SQL)
+            .bind(above).bind(through).bind(STEP).fetch_all(pool).await?);
+        add_up(&mut balances, sums)?;
+        above = through;
+    }
+    Ok(Account::ALL.iter().filter_map(|account| balances.get(account).copied()).collect())
+}
+
+fn add_up(
+    balances: &mut BTreeMap<Account, Balance>,
+    sums: Vec<(String, String, i64)>,
+) -> Result<(), StoreError> {
     let corrupt = StoreError::corrupt("postings", 0);
     for (debit, credit, amount) in sums {
         let (debit, credit) = (Account::try_from(debit.as_str()), Account::try_from(credit.as_str()));
@@ -191,39 +213,78 @@ pub async fn trial_balance(db: &Db) -> Result<Vec<Balance>, StoreError> {
             }
         }
     }
-    Ok(Account::ALL.iter().filter_map(|account| balances.get(account).copied()).collect())
+    Ok(())
 }
 
-/// Payments whose postings do not say what the payment says, at most `limit`. There is none, ever.
+const LAST_POSTING: &str = "SELECT id FROM postings ORDER BY id DESC LIMIT 1";
+const LAST_PAYMENT: &str = "SELECT id FROM payments ORDER BY id DESC LIMIT 1";
+
+async fn last_of(db: &Db, sql: &'static str) -> Result<i64, StoreError> {
+    let last: Option<i64> = read!(db, pool => sqlx::query_scalar(sql).fetch_optional(pool).await?);
+    Ok(last.unwrap_or(0))
+}
+
+/// Payments whose postings do not say what the payment says, at most `limit`. There is none, ever. All payments are
+/// compared, [`COMPARED_MAX`] at a time.
 ///
 /// # Errors
 /// When the database does.
 pub async fn drifted(db: &Db, limit: i64) -> Result<Vec<PaymentId>, StoreError> {
+    let (mut above, last) = (0, last_of(db, LAST_PAYMENT).await?);
+    let mut found = Vec::new();
+    while above < last && found.len() < usize::try_from(limit).unwrap_or(0) {
+        let through = last.min(above.saturating_add(COMPARED_MAX));
+        found.extend(drifted_among(db, (above, through), limit).await?);
+        above = through;
+    }
+    found.truncate(usize::try_from(limit).unwrap_or(0));
+    Ok(found)
+}
+
+/// The same of the newest [`COMPARED_MAX`] payments.
+///
+/// # Errors
+/// When the database does.
+pub async fn drifted_of_newest(db: &Db, limit: i64) -> Result<Vec<PaymentId>, StoreError> {
+    let last = last_of(db, LAST_PAYMENT).await?;
+    drifted_among(db, (last.saturating_sub(COMPARED_MAX), last), limit).await
+}
+
+/// Of the payments above one number, up to another.
+async fn drifted_among(
+    db: &Db,
+    (above, through): (i64, i64),
+    limit: i64,
+) -> Result<Vec<PaymentId>, StoreError> {
     const SQL: &str = "
         SELECT DISTINCT payment_id FROM (
             SELECT payment_id, account, sum(part) AS difference FROM (
                 SELECT id AS payment_id, 'pending' AS account, amount AS part
-                FROM payments WHERE state IN ('pending', 'review')
+                FROM payments WHERE id > $2 AND id <= $3 AND state IN ('pending', 'review')
                 UNION ALL
                 SELECT id, CASE WHEN method = 'cash' THEN 'cash' ELSE 'gateway' END,
                        amount - CASE WHEN state = 'paid' THEN 0 ELSE refunded END
-                FROM payments WHERE state IN ('paid', 'partially_refunded')
+                FROM payments WHERE id > $2 AND id <= $3 AND state IN ('paid', 'partially_refunded')
                 UNION ALL
                 SELECT id, 'refunded', CASE WHEN state = 'refunded' THEN amount ELSE refunded END
-                FROM payments WHERE state IN ('partially_refunded', 'refunded', 'charged_back')
+                FROM payments
+                WHERE id > $2 AND id <= $3 AND state IN ('partially_refunded', 'refunded', 'charged_back')
                 UNION ALL
-                SELECT id, 'charged_back', amount - refunded FROM payments WHERE state = 'charged_back'
+                SELECT id, 'charged_back', amount - refunded
+                FROM payments WHERE id > $2 AND id <= $3 AND state = 'charged_back'
                 UNION ALL
-                SELECT id, 'reversed', amount FROM payments WHERE state = 'failed' AND failure = 'reversed'
+                SELECT id, 'reversed', amount
+                FROM payments WHERE id > $2 AND id <= $3 AND state = 'failed' AND failure = 'reversed'
                 UNION ALL
                 SELECT payment_id, debit, -amount FROM postings
-                WHERE payment_id IS NOT NULL AND kind NOT IN ('fee', 'vat', 'payout')
+                WHERE payment_id > $2 AND payment_id <= $3 AND kind NOT IN ('fee', 'vat', 'payout')
                 UNION ALL
                 SELECT payment_id, credit, amount FROM postings
-                WHERE payment_id IS NOT NULL AND kind NOT IN ('fee', 'vat', 'payout')
+                WHERE payment_id > $2 AND payment_id <= $3 AND kind NOT IN ('fee', 'vat', 'payout')
             ) AS sides WHERE account <> 'tenants'
             GROUP BY payment_id, account
         ) AS sums WHERE difference <> 0 ORDER BY payment_id LIMIT $1";
-    let ids: Vec<i64> = read!(db, pool => sqlx::query_scalar(SQL).bind(limit).fetch_all(pool).await?);
+    let ids: Vec<i64> = read!(db, pool => sqlx::query_scalar(SQL)
+        .bind(limit).bind(above).bind(through).fetch_all(pool).await?);
     Ok(ids.into_iter().map(PaymentId).collect())
 }

@@ -7,7 +7,11 @@ use crate::time::{from_millis, millis, opt_from_millis};
 use crate::{Db, StoreError, read};
 
 /// Findings are counted up to this many.
-const FINDINGS_MAX: i64 = 1_000;
+pub const FINDINGS_MAX: i64 = 1_000;
+/// Bills of one state are counted and summed up to this many.
+pub const BILLS_MAX: i64 = 100_000;
+/// So many of the jobs that were done last are measured, and so many of the payments that were found.
+pub const MEASURED_MAX: i64 = 100_000;
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 /// A day in Jakarta begins so long before one in Greenwich.
@@ -22,6 +26,14 @@ pub struct Sum {
     pub count: i64,
     /// How much.
     pub amount: i64,
+}
+
+impl Sum {
+    /// Whether there may be more than were counted.
+    #[must_use]
+    pub fn is_capped(&self) -> bool {
+        self.count >= BILLS_MAX
+    }
 }
 
 /// How the house and the service stand.
@@ -39,7 +51,7 @@ pub struct Overview {
     pub last_poll: Option<Time>,
     /// Findings that nobody has dealt with, a thousand at most.
     pub findings_open: i64,
-    /// Changes of the last 30 days that no notification has told of to this day.
+    /// Changes of the last 30 days that no notification has told of to this day, a thousand at most.
     pub gaps: i64,
 }
 
@@ -59,40 +71,46 @@ pub struct Bucket {
 /// # Errors
 /// When the database does.
 pub async fn overview(db: &Db, month: Period, now: Time) -> Result<Overview, StoreError> {
-    const MONTH: &str = "
-        SELECT status, count(*), CAST(SUM(amount) AS BIGINT) FROM bills
-        WHERE year = $1 AND month = $2 AND voided_at IS NULL GROUP BY status LIMIT 3";
     const OVERDUE: &str = "
-        SELECT count(*), CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM bills
-        WHERE status <> 'paid' AND voided_at IS NULL AND due_at < $1";
-    let by_status: Vec<(String, i64, i64)> = read!(db, pool => sqlx::query_as(MONTH)
-        .bind(i64::from(month.year())).bind(i64::from(month.month())).fetch_all(pool).await?);
-    let (count, amount): (i64, i64) =
-        read!(db, pool => sqlx::query_as(OVERDUE).bind(millis(now)).fetch_one(pool).await?);
-    let of = |wanted: &str| {
-        let found = by_status.iter().find(|(status, ..)| status == wanted);
-        found.map_or_else(Sum::default, |(_, count, amount)| Sum { count: *count, amount: *amount })
-    };
+        SELECT count(*), CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM (
+            SELECT amount FROM bills WHERE status <> 'paid' AND voided_at IS NULL AND due_at < $1 LIMIT $2) AS late";
+    let (count, amount): (i64, i64) = read!(db, pool => sqlx::query_as(OVERDUE)
+        .bind(millis(now)).bind(BILLS_MAX).fetch_one(pool).await?);
     let (last_poll, findings_open, gaps) = watch(db, now).await?;
     Ok(Overview {
-        paid: of("paid"),
-        pending: of("pending"),
+        paid: of_month(db, month, "paid").await?,
+        pending: of_month(db, month, "pending").await?,
         overdue: Sum { count, amount },
-        due: of("unpaid"),
+        due: of_month(db, month, "unpaid").await?,
         last_poll,
         findings_open,
         gaps,
     })
 }
 
+async fn of_month(db: &Db, month: Period, status: &str) -> Result<Sum, StoreError> {
+    const SQL: &str = "
+        SELECT count(*), CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM (
+            SELECT amount FROM bills
+            WHERE year = $1 AND month = $2 AND voided_at IS NULL AND status = $3 LIMIT $4) AS of_month";
+    let (count, amount): (i64, i64) = read!(db, pool => sqlx::query_as(SQL)
+        .bind(i64::from(month.year()))
+        .bind(i64::from(month.month()))
+        .bind(status)
+        .bind(BILLS_MAX)
+        .fetch_one(pool)
+        .await?);
+    Ok(Sum { count, amount })
+}
+
 async fn watch(db: &Db, now: Time) -> Result<(Option<Time>, i64, i64), StoreError> {
     // A gap that closed because its notification came late was resolved by nobody.
     const SQL: &str = "
-        SELECT (SELECT max(at) FROM gateway_calls WHERE method = 'GET' AND http IN (200, 404)),
+        SELECT (SELECT at FROM gateway_calls WHERE method = 'GET' AND http IN (200, 404) ORDER BY at DESC LIMIT 1),
                (SELECT count(*) FROM (SELECT 1 FROM findings WHERE resolved_at IS NULL LIMIT $1) AS open),
-               (SELECT count(*) FROM findings
+               (SELECT count(*) FROM (SELECT 1 FROM findings
                 WHERE kind = 'missed_notification' AND found_at >= $2
-                    AND (resolved_at IS NULL OR resolved_by IS NOT NULL))";
+                    AND (resolved_at IS NULL OR resolved_by IS NOT NULL) LIMIT $1) AS missed)";
     let since = now - TimeDelta::milliseconds(DAYS * DAY_MS);
     let (last_poll, open, gaps): (Option<i64>, i64, i64) = read!(db, pool => sqlx::query_as(SQL)
         .bind(FINDINGS_MAX).bind(millis(since)).fetch_one(pool).await?);
@@ -106,40 +124,44 @@ pub fn throughput(hours: &[Bucket]) -> Vec<Bucket> {
 }
 
 /// The mean of the milliseconds from when a job was written down until it was done, for each of the last 24 hours, the
-/// oldest first.
+/// oldest first. The newest [`MEASURED_MAX`] jobs are measured.
 ///
 /// # Errors
 /// When the database does.
 pub async fn latency(db: &Db, now: Time) -> Result<Vec<Bucket>, StoreError> {
     // Both states, so that the index of those that have ended is of use.
     const SQL: &str = "
-        SELECT finished_at / 3600000, count(*), CAST(SUM(finished_at - created_at) AS BIGINT) FROM jobs
-        WHERE state IN ('done', 'cancelled') AND state = 'done' AND finished_at >= $1
+        SELECT finished_at / 3600000, count(*), CAST(SUM(finished_at - created_at) AS BIGINT) FROM (
+            SELECT finished_at, created_at FROM jobs
+            WHERE state IN ('done', 'cancelled') AND state = 'done' AND finished_at >= $1
+            ORDER BY finished_at DESC LIMIT $2) AS measured
         GROUP BY finished_at / 3600000 LIMIT 25";
     let slots = Slots { length_ms: HOUR_MS, shift_ms: 0, count: HOURS };
     let first = slots.first(now);
     let sums: Vec<(i64, i64, i64)> = read!(db, pool => sqlx::query_as(SQL)
-        .bind(slots.begin_ms(first)).fetch_all(pool).await?);
+        .bind(slots.begin_ms(first)).bind(MEASURED_MAX).fetch_all(pool).await?);
     Ok(slots.fill(first, &sums))
 }
 
 /// The mean of the milliseconds from when a payment was paid at the gateway until a poll found it, for each of the last 30
-/// days in Jakarta, the oldest first.
+/// days in Jakarta, the oldest first. The newest [`MEASURED_MAX`] are measured.
 ///
 /// # Errors
 /// When the database does.
 pub async fn recoveries(db: &Db, now: Time) -> Result<Vec<Bucket>, StoreError> {
     // The gateway's clock may be before ours.
     const SQL: &str = "
-        SELECT (h.at + 25200000) / 86400000, count(*),
-               CAST(SUM(CASE WHEN h.at > p.paid_at THEN h.at - p.paid_at ELSE 0 END) AS BIGINT)
-        FROM payment_history h JOIN payments p ON p.id = h.payment_id
-        WHERE h.source = 'poll' AND h.to_state = 'paid' AND h.at >= $1
-        GROUP BY (h.at + 25200000) / 86400000 LIMIT 31";
+        SELECT (at + 25200000) / 86400000, count(*),
+               CAST(SUM(CASE WHEN at > paid_at THEN at - paid_at ELSE 0 END) AS BIGINT)
+        FROM (
+            SELECT h.at AS at, p.paid_at AS paid_at FROM payment_history h JOIN payments p ON p.id = h.payment_id
+            WHERE h.source = 'poll' AND h.to_state = 'paid' AND h.at >= $1
+            ORDER BY h.at DESC LIMIT $2) AS found
+        GROUP BY (at + 25200000) / 86400000 LIMIT 31";
     let slots = Slots { length_ms: DAY_MS, shift_ms: WIB_MS, count: DAYS };
     let first = slots.first(now);
     let sums: Vec<(i64, i64, i64)> = read!(db, pool => sqlx::query_as(SQL)
-        .bind(slots.begin_ms(first)).fetch_all(pool).await?);
+        .bind(slots.begin_ms(first)).bind(MEASURED_MAX).fetch_all(pool).await?);
     Ok(slots.fill(first, &sums))
 }
 

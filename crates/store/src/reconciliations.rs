@@ -80,19 +80,20 @@ pub struct Tally {
     pub errors: i64,
 }
 
+// While a run goes on, what it has found is counted up to a hundred thousand of each.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT r.id, slot, kind, dry_run, wanted_by, window_from, window_to, state, total, created_at, started_at, ",
             "finished_at, cursor_at, cursor_id, ",
-            "CASE WHEN state = 'done' THEN agreed ELSE (SELECT count(*) FROM reconciliation_items i ",
-            "WHERE i.reconciliation_id = r.id AND verdict = 'agreed') END AS agreed, ",
-            "CASE WHEN state = 'done' THEN repaired ELSE (SELECT count(*) FROM reconciliation_items i ",
-            "WHERE i.reconciliation_id = r.id AND verdict = 'repaired') END AS repaired, ",
-            "CASE WHEN state = 'done' THEN findings ELSE (SELECT count(*) FROM reconciliation_items i ",
-            "WHERE i.reconciliation_id = r.id AND verdict = 'finding') END AS findings, ",
-            "CASE WHEN state = 'done' THEN errors ELSE (SELECT count(*) FROM reconciliation_items i ",
-            "WHERE i.reconciliation_id = r.id AND verdict = 'error') END AS errors ",
+            "CASE WHEN state = 'done' THEN agreed ELSE (SELECT count(*) FROM (SELECT 1 FROM reconciliation_items i ",
+            "WHERE i.reconciliation_id = r.id AND verdict = 'agreed' LIMIT 100000) AS told) END AS agreed, ",
+            "CASE WHEN state = 'done' THEN repaired ELSE (SELECT count(*) FROM (SELECT 1 FROM reconciliation_items i ",
+            "WHERE i.reconciliation_id = r.id AND verdict = 'repaired' LIMIT 100000) AS told) END AS repaired, ",
+            "CASE WHEN state = 'done' THEN findings ELSE (SELECT count(*) FROM (SELECT 1 FROM reconciliation_items i ",
+            "WHERE i.reconciliation_id = r.id AND verdict = 'finding' LIMIT 100000) AS told) END AS findings, ",
+            "CASE WHEN state = 'done' THEN errors ELSE (SELECT count(*) FROM (SELECT 1 FROM reconciliation_items i ",
+            "WHERE i.reconciliation_id = r.id AND verdict = 'error' LIMIT 100000) AS told) END AS errors ",
             "FROM reconciliations r ",
             $rest
         )

@@ -1,8 +1,9 @@
 //! Looking for payments among all there are: by how they stand, how and by whom they are paid, or by what they are called.
 
-use domain::{BillId, Payment, UserId};
+use domain::{BillId, Payment, Time, UserId};
 
 use crate::payments::{Row, select};
+use crate::time::millis;
 use crate::{Db, Page, StoreError, read};
 
 /// From so many characters on a text may be the beginning of a name; a shorter one is a whole name. The names of many
@@ -22,12 +23,18 @@ pub struct PaymentFilter {
     pub tenant: Option<UserId>,
     /// Those of this bill.
     pub bill: Option<BillId>,
+    /// Those of bills for the room with this code.
+    pub room: Option<String>,
+    /// Those made at this time or later.
+    pub from: Option<Time>,
+    /// Those made before this time.
+    pub until: Option<Time>,
     /// The one whose invoice or transaction is called so, or those whose begins with it, from eight characters on.
     pub text: Option<String>,
 }
 
 /// The whole filter behind the condition that an index answers. A condition that may be absent keeps a database from using
-/// an index, so that each has a text of its own.
+/// an index, so that each has a text of its own. The plus keeps both from taking the index of days for whatever else is asked.
 macro_rules! search {
     ($by:literal) => {
         select!(
@@ -35,6 +42,9 @@ macro_rules! search {
             $by,
             " AND ($2 IS NULL OR state = $2) AND ($3 IS NULL OR method = $3) ",
             "AND ($4 IS NULL OR tenant_id = $4) AND ($5 IS NULL OR bill_id = $5) ",
+            "AND ($7 IS NULL OR bill_id IN (
+                SELECT b.id FROM bills b JOIN rooms r ON r.id = b.room_id WHERE r.code = $7)) ",
+            "AND +created_at >= $8 AND +created_at < $9 ",
             "ORDER BY id DESC LIMIT $6"
         )
     };
@@ -42,11 +52,11 @@ macro_rules! search {
 
 const BY_TEXT: &str = search!(
     "id IN (
-        SELECT id FROM payments WHERE invoice BETWEEN $7 AND $8 AND substr(invoice, 1, length($7)) = $7
+        SELECT id FROM payments WHERE invoice BETWEEN $10 AND $11 AND substr(invoice, 1, length($10)) = $10
         UNION SELECT id FROM payments
-        WHERE transaction_id BETWEEN $7 AND $8 AND substr(transaction_id, 1, length($7)) = $7
+        WHERE transaction_id BETWEEN $10 AND $11 AND substr(transaction_id, 1, length($10)) = $10
         UNION SELECT payment_id FROM payment_tries
-        WHERE transaction_id BETWEEN $7 AND $8 AND substr(transaction_id, 1, length($7)) = $7)"
+        WHERE transaction_id BETWEEN $10 AND $11 AND substr(transaction_id, 1, length($10)) = $10)"
 );
 
 impl PaymentFilter {
@@ -57,6 +67,12 @@ impl PaymentFilter {
             Self { text: Some(_), .. } => BY_TEXT,
             Self { bill: Some(_), .. } => search!("bill_id = $5"),
             Self { tenant: Some(_), .. } => search!("tenant_id = $4"),
+            Self { room: Some(_), .. } => search!(
+                "bill_id IN (SELECT b.id FROM bills b JOIN rooms r ON r.id = b.room_id WHERE r.code = $7)"
+            ),
+            Self { from: Some(_), .. } | Self { until: Some(_), .. } => {
+                search!("id IN (SELECT id FROM payments WHERE created_at >= $8 AND created_at < $9)")
+            }
             Self { state: Some(_), .. } => search!("state = $2"),
             Self { method: Some(_), .. } => search!("method = $3"),
             Self { .. } => search!("id > 0"),
@@ -79,7 +95,10 @@ pub(crate) async fn search(db: &Db, filter: &PaymentFilter, page: Page) -> Resul
             .bind(&filter.method)
             .bind(filter.tenant.map(|tenant| tenant.0))
             .bind(filter.bill.map(|bill| bill.0))
-            .bind(page.limit);
+            .bind(page.limit)
+            .bind(&filter.room)
+            .bind(filter.from.map_or(0, millis))
+            .bind(filter.until.map_or(i64::MAX, millis));
         let query = match filter.span() {
             Some((first, last)) => query.bind(first).bind(last),
             None => query,

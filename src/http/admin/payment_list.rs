@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use domain::{BillId, Invoice, Method, Payment, PaymentId, Rupiah, Time, TransactionId, UserId};
+use chrono::NaiveDate;
+use domain::{
+    BillId, Invoice, Method, Payment, PaymentId, Rupiah, Time, TransactionId, UserId, start_of_day,
+    start_of_day_after,
+};
 use serde::{Deserialize, Serialize};
 use store::payments::{self, PaymentFilter};
 use utoipa::{IntoParams, ToSchema};
@@ -37,6 +41,15 @@ struct Filter {
     /// Those of this bill.
     #[param(minimum = 1)]
     bill: Option<i64>,
+    /// Those for the room with this code.
+    #[param(min_length = 1, max_length = 64, pattern = r"\S")]
+    room: Option<String>,
+    /// Those made on this day in Jakarta or later.
+    #[param(value_type = Option<String>, format = Date)]
+    from: Option<NaiveDate>,
+    /// Those made on this day in Jakarta or earlier.
+    #[param(value_type = Option<String>, format = Date)]
+    to: Option<NaiveDate>,
     /// An invoice or a transaction id, or its beginning from eight characters on.
     #[param(min_length = 1, max_length = 64, pattern = r"\S")]
     text: Option<String>,
@@ -154,13 +167,19 @@ fn which(filter: Filter) -> Result<PaymentFilter, Problem> {
     if let Some(method) = &filter.method {
         Method::try_from(method.as_str()).map_err(|error| Problem::Unprocessable(error.to_string()))?;
     }
-    let name = filter.text.as_deref().map(|name| text("text", name, NAME_CHARS_MAX)).transpose()?;
+    let word = |name, word: &Option<String>| {
+        let word = word.as_deref().map(|word| text(name, word, NAME_CHARS_MAX)).transpose();
+        word.map(|word| word.map(str::to_owned))
+    };
     Ok(PaymentFilter {
         state: filter.state.map(|state| state.as_str().to_owned()),
         method: filter.method.clone(),
         tenant: filter.tenant.map(UserId),
         bill: filter.bill.map(BillId),
-        text: name.map(str::to_owned),
+        room: word("room", &filter.room)?,
+        from: filter.from.map(start_of_day),
+        until: filter.to.map(start_of_day_after),
+        text: word("text", &filter.text)?,
     })
 }
 

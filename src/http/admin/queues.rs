@@ -23,10 +23,13 @@ use crate::http::{Admin, App, Body, Named, Problem, Staff};
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Queues {
-    /// Jobs that could run now; those of a paused kind are left out.
+    /// Jobs that could run now; those of a paused kind are left out. Counted up to 10000, as are the next two.
+    #[schema(maximum = 10000)]
     due: i64,
+    #[schema(maximum = 10000)]
     running: i64,
     /// Given up: a person must look.
+    #[schema(maximum = 10000)]
     dead: i64,
     /// Since when the oldest due job waits.
     #[schema(value_type = Option<String>, format = DateTime)]

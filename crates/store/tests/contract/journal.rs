@@ -16,6 +16,7 @@ on_both![
     a_posting_that_does_not_balance_is_refused_by_the_database,
     no_posting_is_changed_or_deleted,
     a_payment_that_moves_past_the_journal_is_found,
+    however_long_the_journal_is_all_of_it_is_read,
     the_journal_opens_with_what_the_books_hold,
 ];
 
@@ -113,6 +114,34 @@ async fn a_payment_that_moves_past_the_journal_is_found(db: Db) {
     assert_eq!(journal::drifted(&db, 10).await.unwrap(), []);
     execute(&db, "UPDATE payments SET state = 'paid'").await.unwrap();
     assert_eq!(journal::drifted(&db, 10).await.unwrap(), [payment.id]);
+    assert_eq!(journal::drifted_of_newest(&db, 10).await.unwrap(), [payment.id]);
+}
+
+/// Postings of a payment that was made and paid so often that no single statement sums them up, and a payment far above.
+const MANY: [&str; 2] = [
+    "INSERT INTO postings (kind, debit, credit, amount, payment_id, cause, at)
+     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+     SELECT 'payout', 'bank', 'gateway', 2, 1, 'many:' || i, 1 FROM n",
+    "INSERT INTO payments (id, invoice, bill_id, tenant_id, method, amount, state, created_at, updated_at)
+     VALUES (30000, 'KSR-30000', 1, 1, 'bca', 1000, 'paid', 1, 1)",
+];
+
+async fn however_long_the_journal_is_all_of_it_is_read(db: Db) {
+    let house = House::open(&db).await;
+    house.moves(&house.pays("KSR-1").await, State::Paid).await;
+    let before = balances(&db).await;
+    for sql in MANY {
+        execute(&db, sql).await.unwrap();
+    }
+    let after = balances(&db).await;
+    let change = |account| after.get(account).unwrap_or(&0) - before.get(account).unwrap_or(&0);
+    assert_eq!((change("bank"), change("gateway")), (100_000, -100_000));
+    assert_eq!(journal::drifted(&db, 10).await.unwrap(), [PaymentId(30_000)]);
+    assert_eq!(journal::drifted_of_newest(&db, 10).await.unwrap(), [PaymentId(30_000)]);
+    execute(&db, "UPDATE payments SET state = 'failed', failure = 'denied' WHERE id = 1").await.unwrap();
+    assert_eq!(journal::drifted(&db, 10).await.unwrap(), [PaymentId(1), PaymentId(30_000)]);
+    assert_eq!(journal::drifted(&db, 1).await.unwrap(), [PaymentId(1)]);
+    assert_eq!(journal::drifted_of_newest(&db, 10).await.unwrap(), [PaymentId(30_000)]);
 }
 
 async fn the_journal_opens_with_what_the_books_hold(db: Db) {

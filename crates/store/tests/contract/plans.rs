@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use store::board::texts;
 use store::checks::{BACKLOG, TAKE_DUE};
 use store::gaps::CHANGES;
-use store::jobs::DEPTH;
+use store::jobs::{self, COUNTED_MAX, DEPTH};
 use store::ledger::{FORGET_SLOTS, TAKE_DUE as TAKE_JOBS};
 use store::payments::PaymentFilter;
 use store::pruning::FORGET_JOBS;
@@ -21,6 +21,7 @@ on_both![
     jobs_are_found_by_an_index_whatever_is_asked,
     what_the_ledger_does_all_the_time_is_done_by_its_own_indexes,
     the_backlog_is_counted_as_it_is,
+    jobs_are_counted_up_to_a_limit,
 ];
 
 /// Payments whose check is due in the first hundred seconds, each with its bill and its beginning, some refunds, and jobs.
@@ -126,6 +127,9 @@ async fn payments_are_looked_for_by_an_index(db: Db) {
         ("payments_by_state", PaymentFilter { state: some("review"), ..none.clone() }),
         ("payments_by_method", PaymentFilter { method: some("ovo"), ..none.clone() }),
         ("payments_of_tenant", PaymentFilter { tenant: Some(UserId(7)), ..none.clone() }),
+        ("bills_of_room", PaymentFilter { room: some("A2"), state: some("paid"), ..none.clone() }),
+        ("payments_created", PaymentFilter { from: Some(at(0)), state: some("paid"), ..none.clone() }),
+        ("payments_created", PaymentFilter { until: Some(at(1)), ..none.clone() }),
         ("payments_of_bill", PaymentFilter { bill: Some(BillId(7)), ..none.clone() }),
         ("payments_of_transaction", PaymentFilter { text: some("KSR-1999"), ..none.clone() }),
         ("", none),
@@ -138,6 +142,9 @@ async fn payments_are_looked_for_by_an_index(db: Db) {
             filter.tenant.map(|tenant| tenant.to_string()),
             filter.bill.map(|bill| bill.to_string()),
             Some("20".to_owned()),
+            word(&filter.room),
+            Some("1767225600000".to_owned()),
+            Some("1767225601000".to_owned()),
             word(&filter.text),
             Some("'KSR-1999zzz'".to_owned()),
         ];
@@ -174,7 +181,7 @@ async fn what_the_ledger_does_all_the_time_is_done_by_its_own_indexes(db: Db) {
     let due = "1767225700000";
     let statements: [(&str, &str, &[&str]); 5] = [
         ("jobs_due", TAKE_JOBS, &[due, due, "500", due]),
-        ("jobs_due", DEPTH, &[due]),
+        ("jobs_due", DEPTH, &[due, "10000"]),
         ("jobs_slots", FORGET_SLOTS, &[due]),
         ("jobs_ended", FORGET_JOBS, &[due, "1000"]),
         ("jobs_due", BACKLOG, &[due]),
@@ -196,4 +203,11 @@ async fn the_backlog_is_counted_as_it_is(db: Db) {
     let backlog = checks::backlog(&db, at(100)).await.unwrap();
     // The house's own bill is the first, so the checks are due from the second second on.
     assert_eq!((backlog.overdue, backlog.oldest, backlog.waiting), (99, Some(at(2)), 0));
+}
+
+async fn jobs_are_counted_up_to_a_limit(db: Db) {
+    many(&db).await;
+    assert_eq!(jobs::depth(&db, at(100)).await.unwrap().dead, 200);
+    execute(&db, "UPDATE jobs SET state = 'dead'").await.unwrap();
+    assert_eq!(jobs::depth(&db, at(100)).await.unwrap().dead, COUNTED_MAX);
 }

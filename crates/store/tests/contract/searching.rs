@@ -53,11 +53,17 @@ async fn payments_are_found_by_how_they_stand_and_by_whom(db: Db) {
     assert_eq!(found(&db, &PaymentFilter { method: text("bca"), ..none.clone() }).await, every[1..]);
     assert_eq!(found(&db, &PaymentFilter { tenant: Some(house.tenant), ..none.clone() }).await, every);
     assert_eq!(found(&db, &PaymentFilter { bill: Some(house.bill), ..none.clone() }).await, every[1..]);
+    assert_eq!(found(&db, &PaymentFilter { room: text("A1"), ..none.clone() }).await, every);
+    assert_eq!(found(&db, &PaymentFilter { from: Some(at(1)), ..none.clone() }).await, every);
+    assert_eq!(found(&db, &PaymentFilter { until: Some(at(2)), ..none.clone() }).await, every);
     let narrow = PaymentFilter {
         state: text("pending"),
         method: text("bca"),
         tenant: Some(house.tenant),
         bill: Some(house.bill),
+        room: text("A1"),
+        from: Some(at(1)),
+        until: Some(at(3)),
         text: text("KSR-01AA"),
     };
     assert_eq!(found(&db, &narrow).await, every[1..2]);
@@ -66,6 +72,9 @@ async fn payments_are_found_by_how_they_stand_and_by_whom(db: Db) {
         PaymentFilter { method: text("qris"), ..narrow.clone() },
         PaymentFilter { tenant: Some(UserId(404)), ..narrow.clone() },
         PaymentFilter { bill: Some(BillId(404)), ..narrow.clone() },
+        PaymentFilter { room: text("B9"), ..narrow.clone() },
+        PaymentFilter { from: Some(at(2)), ..narrow.clone() },
+        PaymentFilter { until: Some(at(1)), ..narrow.clone() },
         PaymentFilter { text: text("KSR-01BB"), ..narrow.clone() },
         PaymentFilter { state: text("nonsense"), ..none.clone() },
     ] {
