@@ -3,6 +3,7 @@
 mod api;
 mod browser;
 mod clients;
+mod controls;
 mod house;
 mod model;
 mod packages;
@@ -31,6 +32,7 @@ enum Command {
     Test(test::Test),
     Servers(with_servers::WithServers),
     Model(model::Model),
+    Controls(controls::Controls),
 }
 
 const EXAMPLES: &str = "\
@@ -40,6 +42,7 @@ Examples:
   cargo xtask test --clients                         the gateway's own clients against the simulator
   cargo xtask test --browser                         the dashboard in Chromium
   cargo xtask model --steps 10000                    a night of bad weather
+  cargo xtask controls                               a night without one guard after the other
   cargo xtask test --only unit                       seconds, no servers
   cargo xtask test --no-lint -- -p store             one crate, both databases
   cargo xtask servers -- cargo nextest run -p store  the same without the ceremony
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Test(command) => command.run(),
         Command::Servers(command) => command.run(),
         Command::Model(command) => command.run(),
+        Command::Controls(command) => command.run(),
     };
     ended.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");
