@@ -30,7 +30,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Resul
     let body = html! {
         @match &verified {
             Some(verified) => (told(v, verified)),
-            None => p { a.button href="/admin/audit?verify=yes" { (v.t("Periksa keutuhan", "Verify the chain")) } },
+            None => div.actions { a.button href="/admin/audit?verify=yes" { (v.t("Periksa keutuhan", "Verify the chain")) } },
         }
         (filters(&v.view, &narrowing(v)))
         (Table {
