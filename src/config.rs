@@ -1,6 +1,7 @@
 //! The configuration: the environment wins over `kasir.toml`, the file over the defaults. All mistakes are told at once.
 
 mod file;
+mod limits;
 mod methods;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use domain::Secret;
 use queue::RedisSettings;
 
 pub use file::File;
+pub use limits::Limits;
 
 /// The gateway, and the keys to it.
 #[derive(Debug, Clone)]

@@ -27,6 +27,8 @@ const LENGTH_MAX: usize = 1_024;
 #[derive(Clone)]
 pub struct Passwords {
     places: Arc<Semaphore>,
+    /// Places for those who wait for a place.
+    queue: Arc<Semaphore>,
     remembered: Arc<Mutex<HashMap<[u8; 32], Remembered>>>,
     hashings: Arc<AtomicU64>,
     mac_key: Secret,
@@ -42,8 +44,14 @@ struct Remembered {
 
 /// Why a password could not be hashed or checked.
 #[derive(Debug, thiserror::Error)]
-#[error("hashing failed: {0}")]
-pub struct HashingFailed(String);
+pub enum HashingFailed {
+    /// As many wait as may.
+    #[error("too many passwords wait to be hashed")]
+    Busy,
+    /// It does not work.
+    #[error("hashing failed: {0}")]
+    Broken(String),
+}
 
 impl Passwords {
     /// `at_once` hashings run side by side; each takes 19 MiB and some tens of milliseconds of one core.
@@ -54,6 +62,7 @@ impl Passwords {
         let nobody = hash_now(&Secret::from("nobody has this password"), &clock.random())?;
         Ok(Self {
             places: Arc::new(Semaphore::new(at_once)),
+            queue: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             remembered: Arc::default(),
             hashings: Arc::default(),
             mac_key,
@@ -62,10 +71,17 @@ impl Passwords {
         })
     }
 
+    /// The same, where only so many wait besides those that are hashed.
+    #[must_use]
+    pub fn with_waiting(self, waiting: usize) -> Self {
+        let places = self.places.available_permits().saturating_add(waiting).min(Semaphore::MAX_PERMITS);
+        Self { queue: Arc::new(Semaphore::new(places)), ..self }
+    }
+
     /// The hash to store for `password`.
     ///
     /// # Errors
-    /// When hashing fails, which it does not on a healthy machine.
+    /// When too many wait, or hashing fails, which it does not on a healthy machine.
     pub async fn hash(&self, password: &Secret) -> Result<Secret, HashingFailed> {
         let (password, salt) = (password.clone(), self.clock.random());
         self.on_pool(move || hash_now(&password, &salt)).await?
@@ -74,7 +90,7 @@ impl Passwords {
     /// True when `password` is the one behind `hash`; with no hash it takes as long and is false.
     ///
     /// # Errors
-    /// When hashing fails, which it does not on a healthy machine.
+    /// When too many wait, or hashing fails, which it does not on a healthy machine.
     pub async fn is_right(
         &self,
         email: &Email,
@@ -114,11 +130,17 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashingFailed> {
+        let queued = Arc::clone(&self.queue).try_acquire_owned().map_err(|_full| HashingFailed::Busy)?;
         let place = Arc::clone(&self.places).acquire_owned().await;
         self.hashings.fetch_add(1, Ordering::Relaxed);
-        let ended = tokio::task::spawn_blocking(work).await;
-        drop(place);
-        ended.map_err(|error| HashingFailed(error.to_string()))
+        // Whoever goes away does not end what runs for him: the places are free when it has ended.
+        let ended = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop((place, queued));
+            done
+        });
+        let ended = ended.await;
+        ended.map_err(failed)
     }
 
     fn name_of(&self, email: &Email, password: &Secret) -> [u8; 32] {
@@ -174,5 +196,5 @@ fn verify_now(password: &Secret, hash: &Secret) -> bool {
 }
 
 fn failed(error: impl std::fmt::Display) -> HashingFailed {
-    HashingFailed(error.to_string())
+    HashingFailed::Broken(error.to_string())
 }

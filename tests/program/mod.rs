@@ -1,6 +1,5 @@
 //! The real program inside a test: router, workers and queue on a port of its own. It can be started again.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +21,8 @@ pub(crate) struct Program {
     /// Where it listens.
     pub(crate) url: String,
     stop: Stop,
+    /// The service without its listener.
+    pub(crate) router: axum::Router,
     serving: CancellationToken,
     served: TaskTracker,
 }
@@ -42,14 +43,13 @@ impl Program {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let serving = CancellationToken::new();
         let app = http::App { stop: serving.clone(), ..roles::app(&parts).unwrap() };
-        let service = http::router(Arc::new(app)).into_make_service_with_connect_info::<SocketAddr>();
-        let service =
-            axum::serve(listener, service).with_graceful_shutdown(serving.clone().cancelled_owned());
+        let router = http::router(Arc::new(app));
+        let connections = parts.config.file.limits.of_connections();
         let served = TaskTracker::new();
-        served.spawn(async move { service.await.unwrap() });
+        served.spawn(http::serve(listener, router.clone(), connections, serving.clone()));
         let stop = Stop::default();
         let force = Workforce::start(&queue, roles::context(&parts).unwrap(), limits, stop.clone());
-        Self { db, queue, force, url, stop, serving, served }
+        Self { db, queue, force, url, stop, router, serving, served }
     }
 
     /// The service stops, as it does at SIGTERM: what runs ends first, and that takes no time.
