@@ -21,8 +21,6 @@ pub(crate) struct Program {
     /// Where it listens.
     pub(crate) url: String,
     stop: Stop,
-    /// The service without its listener.
-    pub(crate) router: axum::Router,
     serving: CancellationToken,
     served: TaskTracker,
 }
@@ -46,10 +44,10 @@ impl Program {
         let router = http::router(Arc::new(app));
         let connections = parts.config.file.limits.of_connections();
         let served = TaskTracker::new();
-        served.spawn(http::serve(listener, router.clone(), connections, serving.clone()));
+        served.spawn(http::serve(listener, router, connections, serving.clone()));
         let stop = Stop::default();
         let force = Workforce::start(&queue, roles::context(&parts).unwrap(), limits, stop.clone());
-        Self { db, queue, force, url, stop, router, serving, served }
+        Self { db, queue, force, url, stop, serving, served }
     }
 
     /// The service stops, as it does at SIGTERM: what runs ends first, and that takes no time.
