@@ -81,7 +81,7 @@ impl Default for Limits {
             page_size: 200,
             request_timeout_s: 15,
             db_connections: 10,
-            notification_db_connections: 2,
+            notification_db_connections: 4,
             db_wait_s: 3,
             jobs_at_once: 16,
             job_timeout_s: 45,
