@@ -287,6 +287,21 @@ mod tests {
     }
 
     #[test]
+    fn limits_that_contradict_each_other_are_mistakes() {
+        for (text, word) in [
+            ("connections = 0", "connections"),
+            ("head_bytes = 4096", "head_bytes"),
+            ("bodies_bytes = 65535", "bodies_bytes"),
+            ("stall_timeout_s = 25", "stall_timeout_s"),
+            ("notification_db_connections = 0", "notification_db_connections"),
+        ] {
+            let Mistakes(mistakes) = load(&[], &format!("[limits]\n{text}\n")).unwrap_err();
+            assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+            assert!(mistakes[0].contains(word), "{mistakes:?}");
+        }
+    }
+
+    #[test]
     fn the_key_decides_the_host_and_a_wrong_pair_is_refused() {
         let host = |key| load(&[("MIDTRANS_SERVER_KEY", key)], "").unwrap().gateway.unwrap().base_url;
         assert_eq!(host("SB-Mid-server-x"), SANDBOX);

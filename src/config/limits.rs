@@ -122,8 +122,12 @@ impl Limits {
         if self.bodies_bytes < self.body_bytes {
             mistakes.push("limits.bodies_bytes is less than limits.body_bytes".to_owned());
         }
-        if self.stall_timeout_s <= self.request_timeout_s {
-            mistakes.push("limits.stall_timeout_s is not longer than limits.request_timeout_s".to_owned());
+        if self.stall_timeout_s <= self.body_timeout_s.saturating_add(self.request_timeout_s) {
+            mistakes.push(
+                "limits.stall_timeout_s is not longer than limits.body_timeout_s and limits.request_timeout_s \
+                 together"
+                    .to_owned(),
+            );
         }
     }
 

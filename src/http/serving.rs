@@ -124,13 +124,21 @@ impl Server {
     /// A place for one more connection. While there is none, idle connections are asked to make room.
     async fn place(&self, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
         if let Ok(place) = Arc::clone(places).try_acquire_owned() {
+            // Not at the first free place: every change wakes all connections.
+            if places.available_permits() >= self.limits.at_once / 20 {
+                self.is_now_crowded(false);
+            }
             return Some(place);
         }
-        tracing::warn!(at_once = self.limits.at_once, "all connections are taken; others wait");
-        self.crowded.send_replace(true);
-        let place = Arc::clone(places).acquire_owned().await;
-        self.crowded.send_replace(false);
-        place.ok()
+        if self.is_now_crowded(true) {
+            tracing::warn!(at_once = self.limits.at_once, "all connections are taken; others wait");
+        }
+        Arc::clone(places).acquire_owned().await.ok()
+    }
+
+    /// Tells all connections. True when it is news.
+    fn is_now_crowded(&self, now: bool) -> bool {
+        self.crowded.send_if_modified(|known| std::mem::replace(known, now) != now)
     }
 
     async fn connection(self, stream: TcpStream, peer: SocketAddr, _place: Option<OwnedSemaphorePermit>) {

@@ -178,7 +178,8 @@ async fn more_connections_than_there_are_places_wait_and_idle_ones_make_room() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_nobody_takes_is_given_up() {
-    let kost = open("connections = 1\nrequest_timeout_s = 1\nstall_timeout_s = 2\n").await;
+    let kost =
+        open("connections = 1\nbody_timeout_s = 1\nrequest_timeout_s = 1\nstall_timeout_s = 3\n").await;
     let mut stream = connect(&kost).await;
     // More than the buffers of the system hold, and nothing of it is read.
     let asked = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nhost: kost\r\n\r\n".repeat(100);
