@@ -154,7 +154,7 @@ pub async fn run(
         let router = http::router(Arc::new(app));
         let limits = parts.config.file.limits.of_connections();
         descriptors::ask_for(limits.at_once);
-        tracker.spawn(http::serve(listener, router, limits, stop.gently.clone()));
+        tracker.spawn(http::serve_apart(listener, router, (limits, stop.gently.clone()))?);
     }
     if roles.worker {
         let force =

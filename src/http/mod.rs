@@ -55,7 +55,7 @@ pub use passwords::{HashingFailed, Passwords};
 pub use patience::Patience;
 pub(crate) use payment::of_caller;
 pub use problem::Problem;
-pub use serving::{ConnectionLimits, serve};
+pub use serving::{ConnectionLimits, serve, serve_apart};
 pub use shedding::{Places, Shares};
 pub use tokens::{Tokens, draw_api_key, name_of};
 pub use watches::Watches;

@@ -12,6 +12,7 @@ use axum::response::Response;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +62,48 @@ struct Server {
     /// True while all places are taken.
     crowded: watch::Sender<bool>,
     stop: CancellationToken,
+}
+
+/// Serves as [`serve`] does, on threads of its own: they read, refuse and write, and the work of those who are let in is
+/// done elsewhere. However many are sent away, the work goes on beside them.
+///
+/// # Errors
+/// When the system gives no threads.
+pub fn serve_apart(
+    listener: TcpListener,
+    router: Router,
+    (limits, stop): (ConnectionLimits, CancellationToken),
+) -> std::io::Result<impl Future<Output = ()> + Send + use<>> {
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
+    let mut front = tokio::runtime::Builder::new_multi_thread();
+    let front = front.worker_threads(threads).thread_name("kasir-front").enable_all().build()?;
+    let listener = listener.into_std()?;
+    let front = Front(Some(front));
+    let serving = front.0.as_ref().map(|front| {
+        front.spawn(async move {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => serve(listener, router, limits, stop).await,
+                Err(error) => tracing::error!(%error, "the service cannot listen"),
+            }
+        })
+    });
+    Ok(async move {
+        let _until_then = front;
+        if let Some(Err(error)) = futures::future::OptionFuture::from(serving).await {
+            tracing::error!(%error, "the service stopped");
+        }
+    })
+}
+
+/// Threads that end with it, whatever they do: a runtime that is dropped otherwise would wait for them.
+struct Front(Option<Runtime>);
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        if let Some(front) = self.0.take() {
+            front.shutdown_background();
+        }
+    }
 }
 
 /// Serves until `stop` says otherwise, and then until every request was answered that had come.

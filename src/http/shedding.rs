@@ -6,17 +6,20 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
-use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use clock::{Clock, Time, delta};
 use http_body_util::BodyExt as _;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{App, Problem};
 
 /// Places for whoever watches over the service. They are free when all others are taken.
 const MONITORS: usize = 16;
+/// Files come here, larger than other bodies are; whoever sends one is known before it is read.
+const UPLOADS: &str = "/admin/statements";
 /// Between two lines of the log about the same share.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
@@ -41,6 +44,8 @@ pub struct Places {
     bytes: Arc<Semaphore>,
     body_timeout: Duration,
     clock: Clock,
+    /// Where the work is done of those who were let in.
+    work: Handle,
 }
 
 /// The places of one kind of request.
@@ -76,7 +81,10 @@ pub(super) struct Standing {
 }
 
 impl Places {
-    /// Free places.
+    /// Free places. The work of those who are let in is done on the runtime that this is called on.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
     #[must_use]
     pub fn new(shares: &Shares, clock: Clock) -> Self {
         Self {
@@ -86,6 +94,7 @@ impl Places {
             bytes: Arc::new(Semaphore::new(shares.body_bytes.min(Semaphore::MAX_PERMITS))),
             body_timeout: shares.body_timeout,
             clock,
+            work: Handle::current(),
         }
     }
 
@@ -142,12 +151,9 @@ pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: N
         if share.free.available_permits() == 0 {
             return Err(share.refuse(places.clock.now()));
         }
-        let is_form = parts
-            .headers
-            .get(header::CONTENT_TYPE)
-            .is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
         // A body that comes slowly takes no place from others.
-        let (body, bytes) = if is_form { (body, None) } else { whole(&app, share, body).await? };
+        let (body, bytes) =
+            if parts.uri.path() == UPLOADS { (body, None) } else { whole(&app, share, body).await? };
         let place = Arc::clone(&share.free).try_acquire_owned();
         let place = place.map_err(|_full| share.refuse(places.clock.now()))?;
         Ok((body, Place::of(bytes.into_iter().chain([place]))))
@@ -155,25 +161,33 @@ pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: N
     match entered.await {
         Ok((body, place)) => {
             parts.extensions.insert(place.clone());
-            let response = next.run(Request::from_parts(parts, body)).await;
+            let work = next.run(Request::from_parts(parts, body));
+            // Not among those who are sent away: behind thousands of them each step would have to wait its turn. Who
+            // goes away ends the work, as ever.
+            let response = AbortOnDropHandle::new(places.work.spawn(work)).await;
             drop(place);
-            response
+            response.unwrap_or_else(|error| {
+                tracing::error!(%error, "a request broke off");
+                Problem::Internal.into_response()
+            })
         }
         Err(problem) if parts.uri.path().starts_with("/admin") => crate::dashboard::page_of(&parts, problem),
         Err(problem) => problem.into_response(),
     }
 }
 
-/// The body, when all of it is here, and its place among all bodies. One that says it is larger than bodies are is left
-/// to whoever reads it.
+/// The body, when all of it is here, and its place among all bodies.
 async fn whole(
     app: &App,
     share: &Share,
     body: Body,
 ) -> Result<(Body, Option<OwnedSemaphorePermit>), Problem> {
     let too_large = |size: u64| usize::try_from(size).map_or(true, |size| size > app.settings.body_bytes_max);
-    if body.is_end_stream() || body.size_hint().exact().is_some_and(too_large) {
+    if body.is_end_stream() {
         return Ok((body, None));
+    }
+    if body.size_hint().exact().is_some_and(too_large) {
+        return Err(Problem::TooLarge);
     }
     let reading = read(app, share, body);
     tokio::time::timeout(app.places.body_timeout, reading).await.unwrap_or(Err(Problem::TooSlow))
