@@ -1,6 +1,7 @@
 //! The configuration: the environment wins over `kasir.toml`, the file over the defaults. All mistakes are told at once.
 
 mod file;
+mod limits;
 mod methods;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use domain::Secret;
 use queue::RedisSettings;
 
 pub use file::File;
+pub use limits::Limits;
 
 /// The gateway, and the keys to it.
 #[derive(Debug, Clone)]
@@ -282,6 +284,21 @@ mod tests {
         ];
         let Mistakes(mistakes) = load(&env, "[limits]\nbody_kilobytes = 3\n").unwrap_err();
         assert_eq!(mistakes.len(), 9, "{mistakes:#?}");
+    }
+
+    #[test]
+    fn limits_that_contradict_each_other_are_mistakes() {
+        for (text, word) in [
+            ("connections = 0", "connections"),
+            ("head_bytes = 4096", "head_bytes"),
+            ("bodies_bytes = 65535", "bodies_bytes"),
+            ("stall_timeout_s = 25", "stall_timeout_s"),
+            ("notification_db_connections = 0", "notification_db_connections"),
+        ] {
+            let Mistakes(mistakes) = load(&[], &format!("[limits]\n{text}\n")).unwrap_err();
+            assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+            assert!(mistakes[0].contains(word), "{mistakes:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod config;
 pub mod csv;
 mod dashboard;
 pub mod demo;
+mod descriptors;
 pub mod evidence;
 pub mod foresight;
 pub mod http;

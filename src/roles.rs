@@ -17,7 +17,8 @@ use tokio_util::task::TaskTracker;
 use workers::{HouseGate, Scheduler};
 
 use crate::config::{Config, Gateway};
-use crate::http::{self, App, Passwords, Patience, Tokens, Watches};
+use crate::descriptors;
+use crate::http::{self, App, Passwords, Patience, Places, Tokens, Watches};
 
 /// Between two sweeps.
 const SWEEP_S: i64 = queue::SWEEP_EVERY.as_secs().cast_signed();
@@ -151,14 +152,9 @@ pub async fn run(
     if let (true, Some(listener)) = (roles.api, listener) {
         let app = App { stop: stop.gently.clone(), ..app(&parts)? };
         let router = http::router(Arc::new(app));
-        let gently = stop.gently.clone();
-        tracker.spawn(async move {
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            let serving = axum::serve(listener, service).with_graceful_shutdown(gently.cancelled_owned());
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "the service stopped");
-            }
-        });
+        let limits = parts.config.file.limits.of_connections();
+        descriptors::ask_for(limits.at_once);
+        tracker.spawn(http::serve_apart(listener, router, (limits, stop.gently.clone()))?);
     }
     if roles.worker {
         let force =
@@ -217,9 +213,12 @@ pub fn app(parts: &Parts) -> anyhow::Result<App> {
     };
     let tokens = Tokens::new(&parts.secret, parts.clock.clone());
     let patience = Patience::new(parts.clock.clone());
-    let passwords = Passwords::new(parts.secret.clone(), parts.clock.clone(), limits.hashings_at_once)?;
+    let passwords = Passwords::new(parts.secret.clone(), parts.clock.clone(), limits.hashings_at_once)?
+        .with_waiting(limits.hashings_waiting);
     Ok(App {
         db: parts.db.clone(),
+        inbox: parts.db.apart(limits.notification_db_connections),
+        places: Places::new(&limits.shares(), parts.clock.clone()),
         queue: parts.queue.clone(),
         clock: parts.clock.clone(),
         throttle: parts.queue.throttle(config.file.call_limits()),

@@ -8,6 +8,7 @@ use queue::{CallLimits, Limits as JobLimits};
 use serde::Deserialize;
 use store::pruning::Retention;
 
+use super::limits::Limits;
 use super::methods::{self, MethodSettings};
 
 const YEAR_MIN: u64 = 366 * 24 * 60;
@@ -58,34 +59,6 @@ pub struct House {
 pub struct Login {
     /// Whether front ends may send the headers `email` and `password` on each request instead of an access token.
     pub headers: bool,
-}
-
-/// Limits. Everything has one.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// The largest body of a request, in bytes.
-    pub body_bytes: usize,
-    /// The longest list in an answer.
-    pub page_size: i64,
-    /// How long a request may take, in seconds.
-    pub request_timeout_s: u64,
-    /// Connections to the database.
-    pub db_connections: u32,
-    /// How long to wait for a connection to the database, in seconds.
-    pub db_wait_s: u64,
-    /// Jobs done at once in a process.
-    pub jobs_at_once: usize,
-    /// How long a job may take, in seconds. Longer than a call to the gateway.
-    pub job_timeout_s: u64,
-    /// How long a lease lasts, in seconds; a killed worker's jobs run elsewhere after it.
-    pub lease_s: u64,
-    /// Passwords hashed at once; each takes 19 MiB.
-    pub hashings_at_once: usize,
-    /// Requests with `Prefer: wait` that wait at once; one more is answered without waiting.
-    pub waiting_requests: usize,
-    /// Streams of events at once; one more is answered with 429.
-    pub event_streams: usize,
 }
 
 /// When the gateway is asked again how a payment stands.
@@ -162,24 +135,6 @@ impl Default for Keep {
     }
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body_bytes: 64 * 1024,
-            page_size: 200,
-            request_timeout_s: 15,
-            db_connections: 10,
-            db_wait_s: 3,
-            jobs_at_once: 16,
-            job_timeout_s: 45,
-            lease_s: 10,
-            hashings_at_once: 2,
-            waiting_requests: 500,
-            event_streams: 1_000,
-        }
-    }
-}
-
 impl Default for Schedule {
     fn default() -> Self {
         Self {
@@ -224,15 +179,8 @@ impl File {
     }
 
     pub(super) fn check(&self, mistakes: &mut Vec<String>) {
-        let limits = &self.limits;
+        self.limits.check(mistakes);
         let positive = [
-            ("limits.body_bytes", limits.body_bytes > 0),
-            ("limits.page_size", limits.page_size > 0),
-            ("limits.request_timeout_s", limits.request_timeout_s > 0),
-            ("limits.db_connections", limits.db_connections > 0),
-            ("limits.jobs_at_once", limits.jobs_at_once > 0),
-            ("limits.lease_s", limits.lease_s > 0),
-            ("limits.hashings_at_once", limits.hashings_at_once > 0),
             ("schedule.every_min", self.schedule.every_min > 0),
             ("gateway.timeout_s", self.gateway.timeout_s > 0),
             ("reconcile.days", self.reconcile.days > 0),
@@ -281,7 +229,7 @@ impl File {
         if !(1..=PAYOUT_DAYS_MAX).contains(&self.reconcile.payout_days) {
             mistakes.push(format!("reconcile.payout_days is not between 1 and {PAYOUT_DAYS_MAX}"));
         }
-        if limits.job_timeout_s <= self.gateway.timeout_s {
+        if self.limits.job_timeout_s <= self.gateway.timeout_s {
             mistakes.push("limits.job_timeout_s is not longer than gateway.timeout_s".to_owned());
         }
     }

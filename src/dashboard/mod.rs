@@ -32,9 +32,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
 use crate::http::{App, Problem};
@@ -141,16 +142,29 @@ async fn around(request: Request, next: Next) -> Response {
             let next: String = form_urlencoded::byte_serialize(here.as_bytes()).collect();
             Redirect::to(&format!("/admin/login?next={next}")).into_response()
         } else {
-            let (status, headers) = (response.status(), response.headers().clone());
-            let mut page = (status, layout::failure(&view, &problem, !is_page)).into_response();
-            if let Some(wait) = headers.get(header::RETRY_AFTER) {
-                page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
-            }
-            page
+            let page = layout::failure(&view, &problem, !is_page);
+            told(&response, page)
         };
     }
     harden(&mut response);
     response
+}
+
+/// The page of a request that was not let in.
+pub(crate) fn page_of(request: &Parts, problem: Problem) -> Response {
+    let page = layout::failure(&session::view_of(request), &problem, request.method != Method::GET);
+    let mut response = told(&problem.into_response(), page);
+    harden(&mut response);
+    response
+}
+
+/// The page in the place of an answer to programs.
+fn told(answer: &Response, page: impl IntoResponse) -> Response {
+    let mut page = (answer.status(), page).into_response();
+    if let Some(wait) = answer.headers().get(header::RETRY_AFTER) {
+        page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+    }
+    page
 }
 
 fn harden(response: &mut Response) {

@@ -15,7 +15,7 @@ use store::people::{self, Person};
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::tokens::name_of;
-use super::{App, Problem};
+use super::{App, HashingFailed, Problem};
 
 /// A person who is logged in, of any role.
 pub(crate) struct Caller(pub(crate) Person);
@@ -190,9 +190,14 @@ impl App {
     }
 }
 
-fn not_hashed(error: super::HashingFailed) -> Problem {
-    tracing::error!(%error, "a password could not be hashed");
-    Problem::Internal
+fn not_hashed(error: HashingFailed) -> Problem {
+    match error {
+        HashingFailed::Busy => Problem::Overloaded,
+        HashingFailed::Broken(_) => {
+            tracing::error!(%error, "a password could not be hashed");
+            Problem::Internal
+        }
+    }
 }
 
 fn remote(parts: &Parts) -> Remote {

@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 use queue::Circuit;
 use store::{checks, findings, jobs};
 
+use super::shedding::Standing;
 use super::{App, Problem};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -36,6 +37,22 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
         "notifications",
         "Notifications of the gateway by what they were answered, in this process",
         app.notified.0.clone(),
+    );
+    let in_progress: Family<Vec<(&str, &str)>, Gauge> = Family::default();
+    let refused: Family<Vec<(&str, &str)>, Counter> = Family::default();
+    for Standing { share, taken, refused: count } in app.places.standing() {
+        in_progress.get_or_create(&vec![("share", share)]).set(i64::try_from(taken).unwrap_or(i64::MAX));
+        refused.get_or_create(&vec![("share", share)]).inc_by(count);
+    }
+    registry.register(
+        "requests_in_progress",
+        "Requests being answered, by their share of places",
+        in_progress,
+    );
+    registry.register(
+        "requests_refused",
+        "Requests that found no place and were told to come again",
+        refused,
     );
     let now = app.clock.now();
     let depth = jobs::depth(&app.db, now).await?;

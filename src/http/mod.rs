@@ -7,6 +7,7 @@ mod body;
 mod cancel;
 mod events;
 mod health;
+mod line;
 mod logos;
 mod methods;
 mod metrics;
@@ -19,7 +20,9 @@ mod payment;
 mod problem;
 mod repeats;
 mod schemas;
+mod serving;
 pub(crate) mod sessions;
+mod shedding;
 mod tokens;
 mod waiting;
 mod watches;
@@ -52,6 +55,8 @@ pub use passwords::{HashingFailed, Passwords};
 pub use patience::Patience;
 pub(crate) use payment::of_caller;
 pub use problem::Problem;
+pub use serving::{ConnectionLimits, serve, serve_apart};
+pub use shedding::{Places, Shares};
 pub use tokens::{Tokens, draw_api_key, name_of};
 pub use watches::Watches;
 
@@ -61,6 +66,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct App {
     /// The books.
     pub db: Db,
+    /// The same books, by connections that only notifications use.
+    pub inbox: Db,
     /// Where work goes.
     pub queue: Queue,
     /// The time.
@@ -71,6 +78,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Signs and reads access tokens.
     pub tokens: Tokens,
+    /// How many are let in at once.
+    pub places: Places,
     /// Slows down those who guess.
     pub patience: Patience,
     /// Who waits for changes of payments.
@@ -121,8 +130,10 @@ pub fn router(app: Arc<App>) -> Router {
     let timeout = settings.request_timeout;
     let around = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(REQUEST_ID, request_id))
-        .layer(TraceLayer::new_for_http().make_span_with(span_of))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        // Before anything is logged: who is sent away must cost nothing.
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), shedding::admit))
+        .layer(TraceLayer::new_for_http().make_span_with(span_of))
         .layer(middleware::from_fn(move |request: Request, next: Next| within(timeout, request, next)))
         .layer(CatchPanicLayer::custom(|_panic: Box<dyn std::any::Any + Send>| -> Response {
             tracing::error!("a handler panicked");

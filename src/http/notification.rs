@@ -99,7 +99,7 @@ async fn keep(app: &App, body: Result<Bytes, BytesRejection>) -> Result<(StatusC
     let event = notification.event.as_ref().map(domain::Event::as_str);
     let new = NewNotification { body_hash, body: text, kind, order_id, transaction_id, event, verified };
     let job = |notification_id| ProcessNotification { notification_id }.new_job(app.clock.now());
-    let queued = notifications::record(&app.db, &new, job, app.clock.now()).await.map_err(|error| {
+    let queued = notifications::record(&app.inbox, &new, job, app.clock.now()).await.map_err(|error| {
         // Whatever the trouble is, the gateway shall come back: it repeats a 503 four times, a 500 once (contract §7).
         tracing::error!(%error, "a notification could not be kept; the gateway will send it again");
         Problem::Unavailable

@@ -163,11 +163,12 @@ fn complete(path: &str, operation: &mut Operation, who: Who, fails: &[Problem]) 
             Problem::Malformed("EOF while parsing an object at line 1 column 14".to_owned()),
             Problem::Unprocessable("missing field `payment` at line 1 column 2".to_owned()),
             Problem::TooLarge,
+            Problem::TooSlow,
             Problem::UnsupportedMediaType,
         ]);
     }
     all.extend(problems_of(who));
-    all.extend([Problem::Internal, Problem::Unavailable, Problem::TimedOut]);
+    all.extend([Problem::Internal, Problem::Overloaded, Problem::Unavailable, Problem::TimedOut]);
     operation.security = Some(security(who));
     if let Some(needs) = rank_of(who) {
         let told = operation.description.take();

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use argon2::password_hash::SaltString;
-use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::password_hash::{self, Output, ParamsString, Salt, SaltString};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version};
 use clock::{Clock, Time, delta};
 use domain::{Email, Secret};
 use hmac::{Hmac, Mac as _};
@@ -27,6 +27,10 @@ const LENGTH_MAX: usize = 1_024;
 #[derive(Clone)]
 pub struct Passwords {
     places: Arc<Semaphore>,
+    /// Places for those who wait for a place.
+    queue: Arc<Semaphore>,
+    /// As many as were ever hashed at once. The allocator would keep one for each thread that ever hashed.
+    memories: Arc<Mutex<Vec<Memory>>>,
     remembered: Arc<Mutex<HashMap<[u8; 32], Remembered>>>,
     hashings: Arc<AtomicU64>,
     mac_key: Secret,
@@ -35,6 +39,9 @@ pub struct Passwords {
     nobody: Secret,
 }
 
+/// What argon2 works in.
+type Memory = Vec<Block>;
+
 struct Remembered {
     hash: Secret,
     until: Time,
@@ -42,8 +49,14 @@ struct Remembered {
 
 /// Why a password could not be hashed or checked.
 #[derive(Debug, thiserror::Error)]
-#[error("hashing failed: {0}")]
-pub struct HashingFailed(String);
+pub enum HashingFailed {
+    /// As many wait as may.
+    #[error("too many passwords wait to be hashed")]
+    Busy,
+    /// It does not work.
+    #[error("hashing failed: {0}")]
+    Broken(String),
+}
 
 impl Passwords {
     /// `at_once` hashings run side by side; each takes 19 MiB and some tens of milliseconds of one core.
@@ -51,9 +64,12 @@ impl Passwords {
     /// # Errors
     /// When argon2 does not work on this machine.
     pub fn new(mac_key: Secret, clock: Clock, at_once: usize) -> Result<Self, HashingFailed> {
-        let nobody = hash_now(&Secret::from("nobody has this password"), &clock.random())?;
+        let mut memory = Memory::new();
+        let nobody = hash_now(&Secret::from("nobody has this password"), &clock.random(), &mut memory)?;
         Ok(Self {
             places: Arc::new(Semaphore::new(at_once)),
+            queue: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+            memories: Arc::new(Mutex::new(vec![memory])),
             remembered: Arc::default(),
             hashings: Arc::default(),
             mac_key,
@@ -62,19 +78,26 @@ impl Passwords {
         })
     }
 
+    /// The same, where only so many wait besides those that are hashed.
+    #[must_use]
+    pub fn with_waiting(self, waiting: usize) -> Self {
+        let places = self.places.available_permits().saturating_add(waiting).min(Semaphore::MAX_PERMITS);
+        Self { queue: Arc::new(Semaphore::new(places)), ..self }
+    }
+
     /// The hash to store for `password`.
     ///
     /// # Errors
-    /// When hashing fails, which it does not on a healthy machine.
+    /// When too many wait, or hashing fails, which it does not on a healthy machine.
     pub async fn hash(&self, password: &Secret) -> Result<Secret, HashingFailed> {
         let (password, salt) = (password.clone(), self.clock.random());
-        self.on_pool(move || hash_now(&password, &salt)).await?
+        self.on_pool(move |memory| hash_now(&password, &salt, memory)).await?
     }
 
     /// True when `password` is the one behind `hash`; with no hash it takes as long and is false.
     ///
     /// # Errors
-    /// When hashing fails, which it does not on a healthy machine.
+    /// When too many wait, or hashing fails, which it does not on a healthy machine.
     pub async fn is_right(
         &self,
         email: &Email,
@@ -89,7 +112,7 @@ impl Passwords {
             return Ok(true);
         }
         let (given, stored) = (password.clone(), hash.unwrap_or(&self.nobody).clone());
-        let right = self.on_pool(move || verify_now(&given, &stored)).await?;
+        let right = self.on_pool(move |memory| verify_now(&given, &stored, memory)).await?;
         match hash {
             Some(hash) if right => {
                 self.remember(name, hash.clone());
@@ -112,13 +135,23 @@ impl Passwords {
 
     async fn on_pool<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, HashingFailed> {
+        let queued = Arc::clone(&self.queue).try_acquire_owned().map_err(|_full| HashingFailed::Busy)?;
         let place = Arc::clone(&self.places).acquire_owned().await;
         self.hashings.fetch_add(1, Ordering::Relaxed);
-        let ended = tokio::task::spawn_blocking(work).await;
-        drop(place);
-        ended.map_err(|error| HashingFailed(error.to_string()))
+        // Whoever goes away does not end what runs for him: the places are free when it has ended.
+        let memories = Arc::clone(&self.memories);
+        let ended = tokio::task::spawn_blocking(move || {
+            let taken = locked(&memories).pop();
+            let mut memory = taken.unwrap_or_default();
+            let done = work(&mut memory);
+            locked(&memories).push(memory);
+            drop((place, queued));
+            done
+        });
+        let ended = ended.await;
+        ended.map_err(failed)
     }
 
     fn name_of(&self, email: &Email, password: &Secret) -> [u8; 32] {
@@ -162,17 +195,97 @@ fn argon2() -> Result<Argon2<'static>, HashingFailed> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-fn hash_now(password: &Secret, salt: &[u8; 16]) -> Result<Secret, HashingFailed> {
+fn hash_now(password: &Secret, salt: &[u8; 16], memory: &mut Memory) -> Result<Secret, HashingFailed> {
+    let argon2 = argon2()?;
     let salt = SaltString::encode_b64(salt).map_err(failed)?;
-    let hash = argon2()?.hash_password(password.expose().as_bytes(), &salt).map_err(failed)?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(argon2.params()).map_err(failed)?,
+        salt: Some(salt.as_salt()),
+        hash: Some(output(&argon2, password, (salt.as_salt(), memory)).map_err(failed)?),
+    };
     Ok(Secret::from(hash.to_string()))
 }
 
-fn verify_now(password: &Secret, hash: &Secret) -> bool {
+fn verify_now(password: &Secret, hash: &Secret, memory: &mut Memory) -> bool {
     let Ok(hash) = PasswordHash::new(hash.expose()) else { return false };
-    argon2().is_ok_and(|argon2| argon2.verify_password(password.expose().as_bytes(), &hash).is_ok())
+    let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else { return false };
+    // Hashed as it was then, which need not be as we hash now.
+    let (algorithm, params) = (Algorithm::try_from(hash.algorithm), Params::try_from(&hash));
+    let version = hash.version.map_or(Ok(Version::default()), Version::try_from);
+    let (Ok(algorithm), Ok(version), Ok(params)) = (algorithm, version, params) else { return false };
+    let given = output(&Argon2::new(algorithm, version, params), password, (salt, memory));
+    // The comparison takes as long whatever differs.
+    given.is_ok_and(|given| given == expected)
+}
+
+fn output(
+    argon2: &Argon2<'_>,
+    password: &Secret,
+    (salt, memory): (Salt<'_>, &mut Memory),
+) -> password_hash::Result<Output> {
+    let mut salt_bytes = [0; Salt::MAX_LENGTH];
+    let salt = salt.decode_b64(&mut salt_bytes)?;
+    let params = argon2.params();
+    if memory.len() < params.block_count() {
+        memory.resize(params.block_count(), Block::default());
+    }
+    Output::init_with(params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN), |out| {
+        Ok(argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt, out, memory)?)
+    })
+}
+
+fn locked(memories: &Mutex<Vec<Memory>>) -> MutexGuard<'_, Vec<Memory>> {
+    memories.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn failed(error: impl std::fmt::Display) -> HashingFailed {
-    HashingFailed(error.to_string())
+    HashingFailed::Broken(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::{PasswordHasher as _, PasswordVerifier as _};
+
+    use super::*;
+
+    fn passwords() -> Passwords {
+        let clock = Clock::manual(clock::from_millis(1_700_000_000_000));
+        Passwords::new(Secret::from("a key for tests"), clock, 1).unwrap()
+    }
+
+    #[test]
+    fn hashes_are_those_of_argon2_whatever_the_memory_held_before() {
+        let (right, wrong) = (Secret::from("correct horse"), Secret::from("wrong horse"));
+        let mut memory = Memory::new();
+        let ours = hash_now(&right, &[7; 16], &mut memory).unwrap();
+        let parsed = PasswordHash::new(ours.expose()).unwrap();
+        assert!(argon2().unwrap().verify_password(right.expose().as_bytes(), &parsed).is_ok());
+        let salt = SaltString::encode_b64(&[8; 16]).unwrap();
+        let smaller =
+            Argon2::new(Algorithm::Argon2i, Version::V0x10, Params::new(64, 3, 1, Some(24)).unwrap());
+        for theirs in [argon2().unwrap(), smaller] {
+            let theirs = theirs.hash_password(right.expose().as_bytes(), &salt).unwrap().to_string();
+            let theirs = Secret::from(theirs);
+            assert!(verify_now(&right, &theirs, &mut memory), "{}", theirs.expose());
+            assert!(!verify_now(&wrong, &theirs, &mut memory), "{}", theirs.expose());
+        }
+        for broken in ["", "$argon2id$v=19$m=64,t=1,p=1", "$scrypt$ln=1,r=1,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAA"]
+        {
+            assert!(!verify_now(&right, &Secret::from(broken), &mut memory), "{broken}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_more_than_may_wait_is_sent_away_and_memory_is_used_again() {
+        let passwords = passwords().with_waiting(1);
+        let password = Secret::from("correct horse");
+        let hash = || passwords.hash(&password);
+        let (first, second, third) = tokio::join!(hash(), hash(), hash());
+        assert!(first.is_ok() && second.is_ok());
+        assert!(matches!(third, Err(HashingFailed::Busy)));
+        assert!(hash().await.is_ok(), "there are places again");
+        assert_eq!(locked(&passwords.memories).len(), 1);
+    }
 }

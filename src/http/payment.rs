@@ -65,7 +65,7 @@ pub(super) async fn show(
 ) -> Result<(Applied, Json<PaymentView>), Problem> {
     let payment = of_caller(&app, &me, &invoice).await?;
     poll_on_read(&app, &payment).await;
-    let (payment, applied) = app.awaited(wait, payment).await;
+    let (payment, applied) = app.awaited(&wait, payment).await;
     Ok((applied, Json(view(&app, payment).await?)))
 }
 

@@ -86,10 +86,14 @@ pub enum Problem {
     UnsupportedMediaType,
     /// The body is too large.
     TooLarge,
+    /// The body does not come in time.
+    TooSlow,
     /// The signature of a notification is wrong.
     WrongSignature,
     /// Many log-ins failed lately; wait so long.
     TooManyTries(Duration),
+    /// All that can be done at once is being done; try again after a while.
+    Overloaded,
     /// Something we depend on does not answer; try again after a while.
     Unavailable,
     /// It took too long.
@@ -133,8 +137,10 @@ impl Problem {
             Self::Unprocessable(String::new()),
             Self::UnsupportedMediaType,
             Self::TooLarge,
+            Self::TooSlow,
             Self::WrongSignature,
             Self::TooManyTries(RETRY_AFTER),
+            Self::Overloaded,
             Self::Unavailable,
             Self::TimedOut,
             Self::Internal,

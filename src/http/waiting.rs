@@ -11,14 +11,20 @@ use axum::response::{IntoResponseParts, ResponseParts};
 use domain::Payment;
 
 use super::App;
+use super::shedding::Place;
 
 /// Nobody waits longer, in seconds.
 const WAIT_S_MAX: u64 = 10;
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// How long the caller is ready to wait, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wait(pub(super) Option<u64>);
+/// How long the caller is ready to wait.
+#[derive(Clone)]
+pub(super) struct Wait {
+    /// In seconds.
+    pub(super) seconds: Option<u64>,
+    /// What others may have meanwhile.
+    place: Place,
+}
 
 /// The preference that was granted, for the header `Preference-Applied`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +34,8 @@ impl FromRequestParts<Arc<App>> for Wait {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> Result<Self, Infallible> {
-        Ok(Self(wish_of(&parts.headers)))
+        let place = parts.extensions.get::<Place>().cloned().unwrap_or_default();
+        Ok(Self { seconds: wish_of(&parts.headers), place })
     }
 }
 
@@ -46,12 +53,13 @@ impl IntoResponseParts for Applied {
 
 impl App {
     /// Waits until the payer can be told what to do, or the payment has ended. Without a free place it does not wait.
-    pub(super) async fn awaited(self: &Arc<Self>, wait: Wait, payment: Payment) -> (Payment, Applied) {
-        let Some(seconds) = wait.0 else { return (payment, Applied(None)) };
+    pub(super) async fn awaited(self: &Arc<Self>, wait: &Wait, payment: Payment) -> (Payment, Applied) {
+        let Some(seconds) = wait.seconds else { return (payment, Applied(None)) };
         if is_known(&payment) {
             return (payment, Applied(Some(seconds)));
         }
         let Ok(_place) = self.watches.waiters.try_acquire() else { return (payment, Applied(None)) };
+        wait.place.leave();
         // What is left of the time for a request is for the rest of it.
         let limit = Duration::from_secs(seconds).min(self.settings.request_timeout * 2 / 3);
         let mut watch = self.watch(payment);

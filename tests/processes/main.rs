@@ -14,6 +14,7 @@ mod books;
 mod crowd;
 mod doctor;
 mod embedded;
+mod flood;
 mod front_end;
 mod keys;
 mod killed;

@@ -77,6 +77,11 @@ impl Kasir {
         ended.unwrap_or_else(|_| panic!("{} still runs after {limit:?}", self.log.display())).unwrap()
     }
 
+    /// Its number at the kernel.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// What it logged so far.
     pub(crate) fn logged(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()

@@ -1,6 +1,5 @@
 //! The real program inside a test: router, workers and queue on a port of its own. It can be started again.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,11 +41,10 @@ impl Program {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let serving = CancellationToken::new();
         let app = http::App { stop: serving.clone(), ..roles::app(&parts).unwrap() };
-        let service = http::router(Arc::new(app)).into_make_service_with_connect_info::<SocketAddr>();
-        let service =
-            axum::serve(listener, service).with_graceful_shutdown(serving.clone().cancelled_owned());
+        let router = http::router(Arc::new(app));
+        let connections = parts.config.file.limits.of_connections();
         let served = TaskTracker::new();
-        served.spawn(async move { service.await.unwrap() });
+        served.spawn(http::serve(listener, router, connections, serving.clone()));
         let stop = Stop::default();
         let force = Workforce::start(&queue, roles::context(&parts).unwrap(), limits, stop.clone());
         Self { db, queue, force, url, stop, serving, served }

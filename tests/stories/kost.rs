@@ -101,6 +101,13 @@ impl Kost {
         Self::open_as(setup, &[], &FILE.replace("calls_per_s = 1000", "calls_per_s = 2")).await
     }
 
+    /// The same house with these limits besides.
+    pub(crate) async fn with_limits(self, limits: &str) -> Self {
+        let setup = self.setup;
+        self.close().await;
+        Self::open_as(setup, &[], &format!("{FILE}{limits}")).await
+    }
+
     async fn open_as(setup: Setup, more: &[(&'static str, &str)], file: &str) -> Self {
         log::listen();
         let _installed = rustls::crypto::ring::default_provider().install_default();

@@ -181,7 +181,9 @@ fn the_example_file_holds_every_default() {
         .filter_map(|line| line.strip_prefix("# ")?.split_once(" = "))
         .map(|(key, _)| key.to_owned());
     let keys: BTreeSet<String> = keys.chain(example.keys().cloned()).chain(shown).collect();
-    let lines = ["src/config/file.rs", "src/config/methods.rs"].into_iter().flat_map(code_lines);
+    let lines = ["src/config/file.rs", "src/config/limits.rs", "src/config/methods.rs"]
+        .into_iter()
+        .flat_map(code_lines);
     let fields = lines.filter_map(|(_, line)| {
         let (name, _) = line.trim().strip_prefix("pub ")?.split_once(": ")?;
         name.chars().all(|c| c.is_ascii_lowercase() || c == '_').then(|| name.to_owned())

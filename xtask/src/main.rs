@@ -5,6 +5,7 @@ mod browser;
 mod clients;
 mod controls;
 mod house;
+mod load;
 mod model;
 mod packages;
 mod python;
@@ -33,6 +34,8 @@ enum Command {
     Servers(with_servers::WithServers),
     Model(model::Model),
     Controls(controls::Controls),
+    Overload(load::Overload),
+    Soak(load::Soak),
 }
 
 const EXAMPLES: &str = "\
@@ -43,6 +46,8 @@ Examples:
   cargo xtask test --browser                         the dashboard in Chromium
   cargo xtask model --steps 10000                    a night of bad weather
   cargo xtask controls                               a night without one guard after the other
+  cargo xtask overload                               ten times what the service sustains
+  cargo xtask soak --minutes 30                      what usual work does to its memory
   cargo xtask test --only unit                       seconds, no servers
   cargo xtask test --no-lint -- -p store             one crate, both databases
   cargo xtask servers -- cargo nextest run -p store  the same without the ceremony
@@ -54,6 +59,8 @@ fn main() -> ExitCode {
         Command::Servers(command) => command.run(),
         Command::Model(command) => command.run(),
         Command::Controls(command) => command.run(),
+        Command::Overload(command) => command.run(),
+        Command::Soak(command) => command.run(),
     };
     ended.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");

@@ -30,6 +30,21 @@ pub enum Db {
     Postgres(PgPool),
 }
 
+impl Db {
+    /// The same books by so many connections of its own, so that nobody else can use them up. They are opened when they
+    /// are needed. SQLite has one writer for all, so that nothing is won there.
+    #[must_use]
+    pub fn apart(&self, connections: u32) -> Self {
+        match self {
+            Self::Sqlite { .. } => self.clone(),
+            Self::Postgres(pool) => {
+                let options = pool.options().clone().min_connections(0).max_connections(connections.max(1));
+                Self::Postgres(options.connect_lazy_with((*pool.connect_options()).clone()))
+            }
+        }
+    }
+}
+
 /// Limits of the pools.
 #[derive(Debug, Clone)]
 pub struct Options {

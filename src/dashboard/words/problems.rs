@@ -3,7 +3,7 @@
 use super::super::session::View;
 use crate::http::Problem;
 
-const PROBLEMS: [(&str, (&str, &str)); 32] = [
+const PROBLEMS: [(&str, (&str, &str)); 34] = [
     ("unauthenticated", ("Anda belum masuk", "Masuk dengan alamat surel dan kata sandi Anda.")),
     ("unknown-front-end", ("Aplikasi tidak dikenal", "Kirim kepala `x-api-key` dengan kunci yang berlaku.")),
     (
@@ -64,6 +64,7 @@ const PROBLEMS: [(&str, (&str, &str)); 32] = [
         "too-large",
         ("Isi terlalu besar", "Kirim berkas yang lebih kecil, atau gunakan `kasir import` di server."),
     ),
+    ("too-slow", ("Isi datang terlalu lambat", "Periksa jaringan Anda, lalu kirim lagi.")),
     ("wrong-signature", ("Tanda tangan bukan milik kami", "Periksa kunci notifikasi.")),
     (
         "too-many-tries",
@@ -71,6 +72,10 @@ const PROBLEMS: [(&str, (&str, &str)); 32] = [
             "Terlalu banyak percobaan masuk yang gagal",
             "Tunggu sebentar, lalu coba lagi dengan kata sandi yang benar.",
         ),
+    ),
+    (
+        "overloaded",
+        ("Terlalu banyak permintaan sekaligus", "Coba lagi sebentar lagi. Tidak ada yang diubah."),
     ),
     ("unavailable", ("Layanan tidak dapat melakukan ini sekarang", "Coba lagi sebentar lagi.")),
     ("timed-out", ("Terlalu lama", "Lihat dulu apakah sudah terjadi; mencoba lagi tetap aman.")),

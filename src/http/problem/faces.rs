@@ -175,6 +175,12 @@ impl Problem {
                 "The body is too large",
                 "Bodies have at most 64 KiB, unless `limits.body_bytes` says otherwise.",
             ),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "too-slow",
+                "The body did not come in time",
+                "Send it in one go; `limits.body_timeout_s` says how long it may take.",
+            ),
             Self::WrongSignature => (
                 StatusCode::UNAUTHORIZED,
                 "wrong-signature",
@@ -186,6 +192,12 @@ impl Problem {
                 "too-many-tries",
                 "Many log-ins failed lately",
                 "Wait for the time in `Retry-After`, then try again with the right password.",
+            ),
+            Self::Overloaded => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "All that can be done at once is being done",
+                "Try again after the time in `Retry-After`. Nothing was done.",
             ),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
