@@ -23,6 +23,9 @@ use crate::http::{self, App, Passwords, Patience, Places, Tokens, Watches};
 /// Between two sweeps.
 const SWEEP_S: i64 = queue::SWEEP_EVERY.as_secs().cast_signed();
 
+/// Payments that a comparison asks about at once.
+const COMPARED_AT_ONCE: i64 = 8;
+
 /// Which roles a process plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
@@ -189,6 +192,15 @@ async fn after(stop: &Stop, limit: Duration) {
 /// # Errors
 /// When passwords cannot be hashed on this machine.
 pub fn app(parts: &Parts) -> anyhow::Result<App> {
+    let limits = &parts.config.file.limits;
+    let passwords = Passwords::new(parts.secret.clone(), parts.clock.clone(), limits.hashings_at_once)?
+        .with_waiting(limits.hashings_waiting);
+    Ok(app_with(parts, passwords))
+}
+
+/// The same with passwords that somebody has at hand; making them takes as long as a log-in.
+#[must_use]
+pub fn app_with(parts: &Parts, passwords: Passwords) -> App {
     let Parts { config, gateway, .. } = parts;
     let limits = &config.file.limits;
     let mut notification_keys = config.notification_keys.clone();
@@ -213,9 +225,7 @@ pub fn app(parts: &Parts) -> anyhow::Result<App> {
     };
     let tokens = Tokens::new(&parts.secret, parts.clock.clone());
     let patience = Patience::new(parts.clock.clone());
-    let passwords = Passwords::new(parts.secret.clone(), parts.clock.clone(), limits.hashings_at_once)?
-        .with_waiting(limits.hashings_waiting);
-    Ok(App {
+    App {
         db: parts.db.clone(),
         inbox: parts.db.apart(limits.notification_db_connections),
         places: Places::new(&limits.shares(), parts.clock.clone()),
@@ -229,7 +239,7 @@ pub fn app(parts: &Parts) -> anyhow::Result<App> {
         watches: Watches::new(limits.waiting_requests, limits.event_streams),
         stop: CancellationToken::new(),
         settings,
-    })
+    }
 }
 
 /// What the workers need, from these parts.
@@ -238,11 +248,6 @@ pub fn app(parts: &Parts) -> anyhow::Result<App> {
 /// When the gateway's address or key cannot be used.
 pub fn context(parts: &Parts) -> anyhow::Result<workers::Context> {
     let calls = &parts.config.file.gateway;
-    let gate = HouseGate {
-        db: parts.db.clone(),
-        clock: parts.clock.clone(),
-        throttle: parts.queue.throttle(parts.config.file.call_limits()),
-    };
     let midtrans = Midtrans::new(midtrans::Settings {
         base_url: parts.gateway.base_url.clone(),
         page_url: parts.gateway.page_url.clone(),
@@ -250,10 +255,21 @@ pub fn context(parts: &Parts) -> anyhow::Result<workers::Context> {
         connect_timeout: Duration::from_secs(calls.connect_timeout_s),
         timeout: Duration::from_secs(calls.timeout_s),
     })?;
-    let midtrans = midtrans.guarded(Arc::new(gate));
-    Ok(workers::Context {
+    Ok(context_with(parts, midtrans))
+}
+
+/// The same with a client that somebody has at hand.
+#[must_use]
+pub fn context_with(parts: &Parts, midtrans: Midtrans) -> workers::Context {
+    let calls = &parts.config.file.gateway;
+    let gate = HouseGate {
         db: parts.db.clone(),
-        midtrans,
+        clock: parts.clock.clone(),
+        throttle: parts.queue.throttle(parts.config.file.call_limits()),
+    };
+    workers::Context {
+        db: parts.db.clone(),
+        midtrans: midtrans.guarded(Arc::new(gate)),
         clock: parts.clock.clone(),
         queue: parts.queue.clone(),
         schedule: parts.config.file.poll_schedule(),
@@ -262,8 +278,9 @@ pub fn context(parts: &Parts) -> anyhow::Result<workers::Context> {
         item: calls.item.clone(),
         terms: parts.config.file.terms(),
         polls_at_once: i64::from(calls.calls_per_s).saturating_mul(SWEEP_S),
+        compared_at_once: COMPARED_AT_ONCE,
         reconcile_back: parts.config.file.reconcile_back(),
         notification_grace: Duration::from_secs(parts.config.file.reconcile.notification_grace_min * 60),
         retention: parts.config.file.retention(),
-    })
+    }
 }

@@ -27,7 +27,7 @@ mod tokens;
 mod waiting;
 mod watches;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -57,7 +57,7 @@ pub(crate) use payment::of_caller;
 pub use problem::Problem;
 pub use serving::{ConnectionLimits, serve, serve_apart};
 pub use shedding::{Places, Shares};
-pub use tokens::{Tokens, draw_api_key, name_of};
+pub use tokens::{NotSigned, Tokens, draw_api_key, name_of};
 pub use watches::Watches;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -123,6 +123,20 @@ pub struct Settings {
     pub first_check: Duration,
 }
 
+/// The routes without what they share, put together once: it takes a while, and a test opens many routers.
+static ROUTES: LazyLock<Router<Arc<App>>> = LazyLock::new(|| {
+    let (routes, document) = documented().split_for_parts();
+    routes
+        .route("/openapi.json", openapi::page(text_of(&document)))
+        .merge(openapi::swagger())
+        .merge(health::routes())
+        .merge(metrics::routes())
+        .merge(problem::routes())
+        .merge(crate::dashboard::routes())
+        .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
+        .fallback(|| async { Problem::NotFound })
+});
+
 /// All routes of the service.
 pub fn router(app: Arc<App>) -> Router {
     let request_id = RequestIds(app.clock.clone());
@@ -140,18 +154,7 @@ pub fn router(app: Arc<App>) -> Router {
             axum::response::IntoResponse::into_response(Problem::Internal)
         }))
         .layer(DefaultBodyLimit::max(settings.body_bytes_max));
-    let (routes, document) = documented().split_for_parts();
-    routes
-        .route("/openapi.json", openapi::page(text_of(&document)))
-        .merge(openapi::swagger())
-        .merge(health::routes())
-        .merge(metrics::routes())
-        .merge(problem::routes())
-        .merge(crate::dashboard::routes())
-        .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
-        .fallback(|| async { Problem::NotFound })
-        .layer(around)
-        .with_state(app)
+    ROUTES.clone().layer(around).with_state(app)
 }
 
 /// The OpenAPI document of the routes, as text.

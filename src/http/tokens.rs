@@ -39,7 +39,7 @@ pub(super) struct Drawn {
 /// Why a token could not be signed.
 #[derive(Debug, thiserror::Error)]
 #[error("a token could not be signed: {0}")]
-pub(super) struct NotSigned(#[from] jsonwebtoken::errors::Error);
+pub struct NotSigned(#[from] jsonwebtoken::errors::Error);
 
 impl Tokens {
     /// Tokens under a key that follows from the secret of this installation.
@@ -57,7 +57,10 @@ impl Tokens {
     }
 
     /// An access token for this person.
-    pub(super) fn access(&self, user: UserId) -> Result<String, NotSigned> {
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub fn access(&self, user: UserId) -> Result<String, NotSigned> {
         let now = self.clock.now();
         let claims =
             Claims { sub: user.0, iat: now.timestamp(), exp: (now + delta(ACCESS_LASTS)).timestamp() };

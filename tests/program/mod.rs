@@ -1,12 +1,14 @@
 //! The real program inside a test: router, workers and queue on a port of its own. It can be started again.
 
+mod parts;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Clock;
 use kasir::config::Config;
 use kasir::http;
-use kasir::roles::{self, Parts};
+use kasir::roles;
 use queue::{Queue, Stop, Workforce};
 use store::{Db, methods};
 use tokio::net::TcpListener;
@@ -29,15 +31,11 @@ impl Program {
     /// Starts it on the runtime of the caller; it listens where the configuration says, port 0 for any.
     pub(crate) async fn start(config: Config, clock: &Clock) -> Self {
         let listener = TcpListener::bind(config.addr).await.unwrap();
-        let db = roles::open_database(&config).await.unwrap();
+        let limits = config.file.job_limits();
+        let parts = parts::open(config, clock).await;
+        let (db, queue) = (parts.db.clone(), parts.queue.clone());
         store::migrate(&db).await.unwrap();
         methods::offer_all(&db).await.unwrap();
-        let queue = Queue::open(db.clone(), clock.clone(), config.redis.as_ref()).unwrap();
-        let gateway = config.gateway.clone().unwrap();
-        let secret = roles::installation_secret(&config, clock).unwrap();
-        let limits = config.file.job_limits();
-        let parts =
-            Parts { config, db: db.clone(), queue: queue.clone(), clock: clock.clone(), gateway, secret };
         let url = format!("http://{}", listener.local_addr().unwrap());
         let serving = CancellationToken::new();
         let app = http::App { stop: serving.clone(), ..roles::app(&parts).unwrap() };

@@ -37,6 +37,9 @@ pub struct Context {
     pub terms: Terms,
     /// Polls that a sweep lets wait for the gateway; the rest of a backlog waits in the payments, the oldest first.
     pub polls_at_once: i64,
+    /// Payments that a comparison asks about at once, before it notes its place and looks at the time: an answer may take
+    /// half a minute.
+    pub compared_at_once: i64,
     /// How far back the comparison of the night goes.
     pub reconcile_back: Duration,
     /// How long a notification may take before it counts as missed.

@@ -18,9 +18,6 @@ use crate::context::{Ended, Halt};
 use crate::gateway::outcome_of;
 use crate::sync_payment::{Standing, standing};
 
-/// Payments that are asked about at once, before the place is noted and the time looked at: an answer may take half a
-/// minute.
-const BATCH: i64 = 8;
 /// How long one attempt goes on before it lets other jobs have its place.
 const SLICE: Duration = Duration::from_secs(10);
 /// How often the gateway is asked about a payment that it gives no answer about.
@@ -45,7 +42,9 @@ pub(crate) async fn perform(job: &Reconcile, cx: &Context) -> Ended {
     }
     let begun = Instant::now();
     let mut place = run.place;
-    while let Some((payments, last)) = reconciliations::next_payments(&cx.db, &run, place, BATCH).await? {
+    while let Some((payments, last)) =
+        reconciliations::next_payments(&cx.db, &run, place, cx.compared_at_once).await?
+    {
         compare_all(cx, &run, payments).await?;
         place = last;
         reconciliations::advance(&cx.db, run.id, place).await?;
@@ -54,7 +53,7 @@ pub(crate) async fn perform(job: &Reconcile, cx: &Context) -> Ended {
         }
     }
     loop {
-        let again = reconciliation_items::unanswered(&cx.db, run.id, TRIES, BATCH).await?;
+        let again = reconciliation_items::unanswered(&cx.db, run.id, TRIES, cx.compared_at_once).await?;
         if again.is_empty() {
             break;
         }

@@ -11,6 +11,7 @@ mod packages;
 mod python;
 mod servers;
 mod steps;
+mod storm;
 mod sweeper;
 mod test;
 mod user;
@@ -36,6 +37,7 @@ enum Command {
     Controls(controls::Controls),
     Overload(load::Overload),
     Soak(load::Soak),
+    Storm(storm::Storm),
 }
 
 const EXAMPLES: &str = "\
@@ -48,6 +50,7 @@ Examples:
   cargo xtask controls                               a night without one guard after the other
   cargo xtask overload                               ten times what the service sustains
   cargo xtask soak --minutes 30                      what usual work does to its memory
+  cargo xtask storm --seeds 1000                     storms over the whole service
   cargo xtask test --only unit                       seconds, no servers
   cargo xtask test --no-lint -- -p store             one crate, both databases
   cargo xtask servers -- cargo nextest run -p store  the same without the ceremony
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Controls(command) => command.run(),
         Command::Overload(command) => command.run(),
         Command::Soak(command) => command.run(),
+        Command::Storm(command) => command.run(),
     };
     ended.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");

@@ -1,11 +1,12 @@
 //! Where Kasir reads the time and draws randomness: the one place that asks the machine.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rand::RngCore as _;
+use rand::rngs::StdRng;
+use rand::{RngCore as _, SeedableRng as _};
 
 /// A point in time, to the millisecond, in UTC.
 pub type Time = DateTime<Utc>;
@@ -17,7 +18,7 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System,
-    Manual(Arc<AtomicI64>),
+    Manual { at: Arc<AtomicI64>, dice: Option<Arc<Mutex<StdRng>>> },
 }
 
 impl Clock {
@@ -30,7 +31,20 @@ impl Clock {
     /// A clock that stands still until it is told to move; its clones move with it.
     #[must_use]
     pub fn manual(start: Time) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(start.timestamp_millis()))))
+        Self(Source::Manual { at: Arc::new(AtomicI64::new(start.timestamp_millis())), dice: None })
+    }
+
+    /// The same manual clock, whose randomness follows from a seed as well: what draws in the same order draws the same.
+    /// The machine's clock takes no orders and stays as it is, so nobody can guess what it draws.
+    #[must_use]
+    pub fn seeded(&self, seed: u64) -> Self {
+        match &self.0 {
+            Source::System => self.clone(),
+            Source::Manual { at, .. } => {
+                let dice = Some(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))));
+                Self(Source::Manual { at: Arc::clone(at), dice })
+            }
+        }
     }
 
     /// Now, cut to whole milliseconds, so that what the database gives back equals what it was given.
@@ -38,13 +52,13 @@ impl Clock {
     pub fn now(&self) -> Time {
         match &self.0 {
             Source::System => from_millis(system_millis()),
-            Source::Manual(at) => from_millis(at.load(Ordering::SeqCst)),
+            Source::Manual { at, .. } => from_millis(at.load(Ordering::SeqCst)),
         }
     }
 
     /// Moves a manual clock forward; the machine's clock takes no orders and stays as it is.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual(at) = &self.0 {
+        if let Source::Manual { at, .. } = &self.0 {
             at.fetch_add(millis(by), Ordering::SeqCst);
         }
     }
@@ -59,7 +73,12 @@ impl Clock {
     #[must_use]
     pub fn random<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
-        rng().fill_bytes(&mut bytes);
+        match &self.0 {
+            Source::Manual { dice: Some(dice), .. } => {
+                dice.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+            }
+            Source::Manual { dice: None, .. } | Source::System => rng().fill_bytes(&mut bytes),
+        }
         bytes
     }
 
@@ -118,6 +137,18 @@ mod tests {
         assert_eq!(clock.now(), from_millis(1_000));
         other.advance(Duration::from_secs(2));
         assert_eq!(clock.now(), from_millis(3_000));
+    }
+
+    #[test]
+    fn a_seeded_clock_draws_the_same_again_and_the_machine_s_own_never_does() {
+        let drawn = |seed| Clock::manual(from_millis(0)).seeded(seed).random::<16>();
+        assert_eq!(drawn(7), drawn(7));
+        assert_ne!(drawn(7), drawn(8));
+        let drawn = || Clock::system().seeded(7).random::<16>();
+        assert_ne!(drawn(), drawn());
+        let clock = Clock::manual(from_millis(0));
+        clock.seeded(7).advance(Duration::from_secs(1));
+        assert_eq!(clock.now(), from_millis(1_000), "the time is the same for both");
     }
 
     #[test]

@@ -125,8 +125,9 @@ async fn status(
     }
     let of_snap_api = headers.get("transaction-source").is_some_and(|source| source == "SNAP_API");
     let state = core.fresh();
-    match state.world.find_to_tell(&id, of_snap_api) {
-        Some(at) => core.letterhead().status(state.world.get(at)).into_response(),
+    let then = core.clock().now() - chrono::TimeDelta::seconds(state.faults.api.status_lag_s.into());
+    match state.world.find_to_tell(&id, of_snap_api).and_then(|at| state.world.stood(at, then)) {
+        Some(transaction) => core.letterhead().status(transaction).into_response(),
         None => unknown(&core).into_response(),
     }
 }

@@ -38,6 +38,10 @@ pub(crate) struct Core {
     /// Notifications that are being sent or queue behind one that is.
     pub(crate) unsent: watch::Sender<usize>,
     pub(crate) sends: Semaphore,
+    /// Callers who wait for an answer that will not come.
+    pub(crate) silent: watch::Sender<usize>,
+    /// Ends their waiting.
+    pub(crate) hang_up: Notify,
     /// Wakes the writer of the state file.
     pub(crate) changed: Notify,
     state: Mutex<State>,
@@ -77,11 +81,16 @@ pub enum Refused {
 impl Core {
     pub(crate) fn new(options: Options, base_url: String, state: State) -> reqwest::Result<Self> {
         Ok(Self {
-            client: sender::http_client(options.answer_within)?,
+            client: match &options.client {
+                Some(client) => client.clone(),
+                None => sender::http_client(options.answer_within)?,
+            },
             runtime: Handle::current(),
             stop: CancellationToken::new(),
             unsent: watch::Sender::new(0),
             sends: Semaphore::new(SENDS_MAX),
+            silent: watch::Sender::new(0),
+            hang_up: Notify::new(),
             changed: Notify::new(),
             state: Mutex::new(state),
             base_url,

@@ -42,10 +42,15 @@ pub struct ApiFaults {
     pub fail_next: Option<FailNext>,
     /// Charges, and hosted pages, that are made, but whose answer never arrives.
     pub lose_charge_answer: Option<LoseAnswer>,
+    /// Calls of any kind that are carried out, but whose answer never arrives.
+    pub lose_answer: Option<LoseAnswer>,
     /// Milliseconds before each call is worked on; a caller who leaves earlier does not stop it.
     pub latency_ms: u64,
     /// Seconds a pending transaction stays pending beyond its expiry time.
     pub late_expiry_s: u32,
+    /// GET status tells how a transaction stood so many seconds ago, as far as its latest change goes; one that was made
+    /// later is not known there yet.
+    pub status_lag_s: u32,
     /// So many next charges are paid, and the payment is notified, before the charge is answered.
     pub settle_before_answer: u32,
     /// Bodies with a 5xx code come over HTTP 200, as the GoPay table says (contract, section 10).
@@ -113,7 +118,7 @@ pub enum Calls {
     Action,
 }
 
-/// Charges whose answer never arrives.
+/// Calls whose answer never arrives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoseAnswer {
@@ -163,6 +168,11 @@ impl Faults {
     pub fn lose_charge_answers(&mut self, n: u32, how: Loss) {
         self.api.lose_charge_answer = Some(LoseAnswer { n: Some(n), how });
     }
+
+    /// The next `n` calls of any kind are carried out, but their answers are lost.
+    pub fn lose_answers(&mut self, n: u32, how: Loss) {
+        self.api.lose_answer = Some(LoseAnswer { n: Some(n), how });
+    }
 }
 
 impl ApiFaults {
@@ -176,14 +186,11 @@ impl ApiFaults {
         Some(kind)
     }
 
-    /// How the answer of the charge that was just carried out is lost, if it is; counts it.
-    pub(crate) fn take_loss(&mut self) -> Option<Loss> {
-        let lose = self.lose_charge_answer.as_mut()?;
-        let how = lose.how;
-        if count_down(&mut lose.n) {
-            self.lose_charge_answer = None;
-        }
-        Some(how)
+    /// How the answer of the call that was just carried out is lost, if it is; counts it. `made` says that it was a
+    /// charge, or made a page.
+    pub(crate) fn take_loss(&mut self, made: bool) -> Option<Loss> {
+        let of_charges = if made { take(&mut self.lose_charge_answer) } else { None };
+        of_charges.or_else(|| take(&mut self.lose_answer))
     }
 
     /// True where the charge that was just made is to be paid at once; counts it.
@@ -192,6 +199,15 @@ impl ApiFaults {
         self.settle_before_answer = self.settle_before_answer.saturating_sub(1);
         takes
     }
+}
+
+fn take(switch: &mut Option<LoseAnswer>) -> Option<Loss> {
+    let lose = switch.as_mut()?;
+    let how = lose.how;
+    if count_down(&mut lose.n) {
+        *switch = None;
+    }
+    Some(how)
 }
 
 /// One less; true where that was the last. No number never ends.

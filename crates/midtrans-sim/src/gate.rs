@@ -59,10 +59,7 @@ pub(crate) async fn gate(State(core): State<Arc<Core>>, request: Request, next: 
     let request = Request::from_parts(parts, Body::from(body));
     let work = core.runtime.spawn(work(Arc::clone(&core), request, next, claim));
     let Ok((response, made)) = work.await else { return cut() };
-    if !made {
-        return response;
-    }
-    let loss = core.state().faults.api.take_loss();
+    let loss = core.state().faults.api.take_loss(made);
     match loss {
         None => response,
         Some(Loss::Cut) => cut(),
@@ -244,8 +241,29 @@ fn cut() -> Response {
     Response::new(Body::from_stream(broken))
 }
 
-/// No answer until the simulator stops or the caller leaves.
+/// No answer until the caller leaves, the simulator stops, or somebody hangs up for both.
 async fn silence(core: &Core) -> Response {
-    core.stop.cancelled().await;
+    let hung_up = core.hang_up.notified();
+    let _waiting = Waiting::begin(core);
+    tokio::select! {
+        () = core.stop.cancelled() => {}
+        () = hung_up => {}
+    }
     cut()
+}
+
+/// One who waits for an answer that will not come.
+struct Waiting<'a>(&'a Core);
+
+impl<'a> Waiting<'a> {
+    fn begin(core: &'a Core) -> Self {
+        core.silent.send_modify(|silent| *silent += 1);
+        Self(core)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.silent.send_modify(|silent| *silent = silent.saturating_sub(1));
+    }
 }

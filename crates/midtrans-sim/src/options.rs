@@ -40,6 +40,8 @@ pub struct Options {
     pub retry_intervals: Vec<Duration>,
     /// How long a notification waits for the merchant's answer, by the machine's clock.
     pub answer_within: Duration,
+    /// The HTTP client of the notifications, for whoever starts many simulators; each makes its own otherwise.
+    pub client: Option<reqwest::Client>,
     /// Divides every retry interval, so that a demonstration need not take hours.
     pub retry_speedup: u32,
 }
@@ -58,6 +60,7 @@ impl Options {
             state_file: None,
             retry_intervals: RETRY_INTERVALS.to_vec(),
             answer_within: ANSWER_WITHIN,
+            client: None,
             retry_speedup: 1,
         }
     }

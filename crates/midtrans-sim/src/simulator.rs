@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -166,6 +167,14 @@ impl Simulator {
         self.act(id, Act::Cancel)
     }
 
+    /// The bank tells of a payment that was made in time, after the transaction has expired. No card does that.
+    ///
+    /// # Errors
+    /// As `settle`.
+    pub async fn settle_late(&self, id: &str) -> Result<TransactionView, Refused> {
+        self.act(id, Act::SettleLate)
+    }
+
     /// The bank takes a settlement back: Permata, Mandiri bill and Indomaret only.
     ///
     /// # Errors
@@ -270,6 +279,27 @@ impl Simulator {
     #[must_use]
     pub fn notifications_waiting(&self) -> usize {
         self.core.state().outbox.waiting().count()
+    }
+
+    /// Takes the notifications that the `shuffle` fault held back, the oldest first, for whoever carries them himself:
+    /// they are not sent.
+    #[must_use]
+    pub fn take_notifications(&self) -> Vec<Value> {
+        let held = std::mem::take(&mut self.core.state().outbox.held);
+        held.into_iter().map(|parcel| parcel.body).collect()
+    }
+
+    /// Waits until a caller waits for an answer that will not come.
+    pub async fn falls_silent(&self) {
+        let mut silent = self.core.silent.subscribe();
+        let _stopped = silent.wait_for(|silent| *silent > 0).await;
+    }
+
+    /// Cuts the connections of those who wait for an answer that will not come, as their own time-out would.
+    pub async fn hang_up(&self) {
+        self.core.hang_up.notify_waiters();
+        let mut silent = self.core.silent.subscribe();
+        let _stopped = silent.wait_for(|silent| *silent == 0).await;
     }
 
     /// Lets go, in another order, what the `shuffle` fault held back.

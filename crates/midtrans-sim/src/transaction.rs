@@ -118,6 +118,8 @@ pub(crate) enum Act {
     Deny,
     Cancel,
     Expire,
+    /// The bank tells of a payment that was made in time, after the transaction has expired.
+    SettleLate,
     /// A settlement is taken back within minutes.
     Reverse,
     /// The card's owner got the money back from the bank.
@@ -140,6 +142,7 @@ impl Act {
             "deny" => Self::Deny,
             "cancel" => Self::Cancel,
             "expire" => Self::Expire,
+            "settle_late" => Self::SettleLate,
             "reverse" => Self::Reverse,
             "chargeback" => Self::Chargeback,
             "partial_chargeback" => Self::PartialChargeback,
@@ -224,6 +227,7 @@ impl Transaction {
             (Pending | Authorize, Act::Deny) => (Deny, self.fraud),
             (Pending | Authorize | Capture, Act::Cancel) => (Cancel, self.fraud),
             (Pending | Authorize, Act::Expire) => (Expire, self.fraud),
+            (Expire, Act::SettleLate) if !card => (Settlement, self.fraud),
             (Settlement, Act::Reverse) if self.instruction.can_be_reversed() => (Deny, self.fraud),
             (Pending, Act::Fail) => (Failure, self.fraud),
             (Settlement | PartialRefund | PartialChargeback, Act::Chargeback) if card => {

@@ -19,6 +19,8 @@ pub(crate) struct World {
     /// Refunds the bank has not confirmed, by the time it will.
     confirming: BTreeSet<(Time, usize)>,
     refunds_made: u64,
+    /// How what changed stood before its latest change, and when that was.
+    before: HashMap<usize, (Time, Transaction)>,
 }
 
 /// The transaction stands in a way that does not allow it (412).
@@ -60,6 +62,13 @@ impl World {
         let attempts = self.orders.get(id).map_or(&[][..], Vec::as_slice);
         let by_order = attempts.iter().copied().rfind(is_ours);
         by_order.or_else(|| self.ids.get(id).copied().filter(|at| of_snap_api || is_ours(at)))
+    }
+
+    /// How a transaction stood at `then`, as far as its latest change goes; `None` before it was made.
+    pub(crate) fn stood(&self, at: usize, then: Time) -> Option<&Transaction> {
+        let transaction = &self.transactions[at];
+        let earlier = self.before.get(&at).filter(|(changed, _)| *changed > then).map(|(_, before)| before);
+        (transaction.created <= then).then_some(earlier.unwrap_or(transaction))
     }
 
     /// As `find`, and by the number the payer types in.
@@ -121,6 +130,7 @@ impl World {
     pub(crate) fn apply(&mut self, at: usize, act: Act, now: Time) -> Result<(), Illegal> {
         let transaction = &mut self.transactions[at];
         let (status, fraud) = transaction.on(act).ok_or(Illegal)?;
+        self.before.insert(at, (now, transaction.clone()));
         transaction.leave_what_was_planted();
         if status == Status::Settlement {
             transaction.settled = Some(now);
@@ -157,6 +167,7 @@ impl World {
         self.refunds_made += 1;
         let chargeback_id = self.refunds_made;
         let transaction = &mut self.transactions[at];
+        self.before.insert(at, (now, transaction.clone()));
         let key = wanted.key.unwrap_or_else(|| format!("{}-{chargeback_id}", transaction.transaction_id));
         let refund =
             Refund { chargeback_id, key, amount, reason: wanted.reason, created: now, confirmed: None };

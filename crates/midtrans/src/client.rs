@@ -82,6 +82,15 @@ impl Midtrans {
         })
     }
 
+    /// The same client with a gateway at another address, which has both the Core API and the hosted page.
+    ///
+    /// # Errors
+    /// When the base URL cannot be right.
+    pub fn towards(self, base_url: &str) -> Result<Self, SetupError> {
+        let base = self::base_url(base_url)?;
+        Ok(Self { page_base: base.clone(), base, ..self })
+    }
+
     /// The same client, whose every call passes this gate.
     #[must_use]
     pub fn guarded(self, gate: Arc<dyn Gate>) -> Self {

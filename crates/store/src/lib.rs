@@ -22,6 +22,7 @@ pub mod checks;
 pub mod comparing;
 pub mod creation;
 pub mod dashboard_sessions;
+pub mod effects;
 pub mod findings;
 pub mod gaps;
 pub mod history;

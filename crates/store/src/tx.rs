@@ -3,6 +3,7 @@
 use domain::Time;
 use sqlx::{Postgres, Sqlite, Transaction};
 
+use crate::effects::{Effect, reach};
 use crate::{Db, StoreError};
 
 /// What became of a write that named the version it had read.
@@ -25,6 +26,7 @@ pub(crate) enum Tx {
 impl Tx {
     /// Begins to write. SQLite takes its write lock at once, so that nothing fails half-way for want of it.
     pub(crate) async fn begin(db: &Db) -> Result<Self, StoreError> {
+        reach(Effect::Begin).await;
         Ok(match db {
             Db::Sqlite { writer, .. } => Self::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Db::Postgres(pool) => Self::Postgres(pool.begin().await?),
@@ -32,10 +34,12 @@ impl Tx {
     }
 
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        reach(Effect::Commit).await;
         match self {
             Self::Sqlite(tx) => tx.commit().await?,
             Self::Postgres(tx) => tx.commit().await?,
         }
+        reach(Effect::Committed).await;
         Ok(())
     }
 
@@ -58,22 +62,26 @@ impl Tx {
 
 /// Runs a query that only reads.
 macro_rules! read {
-    ($db:expr, $pool:ident => $body:expr) => {
+    ($db:expr, $pool:ident => $body:expr) => {{
+        $crate::effects::reach($crate::effects::Effect::Read).await;
         match $db {
             $crate::Db::Sqlite { readers: $pool, .. } => $body,
             $crate::Db::Postgres($pool) => $body,
         }
-    };
+    }};
 }
 
 /// Runs one statement that writes, in a transaction of its own.
 macro_rules! write {
-    ($db:expr, $pool:ident => $body:expr) => {
-        match $db {
+    ($db:expr, $pool:ident => $body:expr) => {{
+        $crate::effects::reach($crate::effects::Effect::Begin).await;
+        let written = match $db {
             $crate::Db::Sqlite { writer: $pool, .. } => $body,
             $crate::Db::Postgres($pool) => $body,
-        }
-    };
+        };
+        $crate::effects::reach($crate::effects::Effect::Committed).await;
+        written
+    }};
 }
 
 /// Runs one statement inside a transaction.

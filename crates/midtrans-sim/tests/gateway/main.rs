@@ -15,3 +15,4 @@ mod refunds;
 mod retries;
 mod snap;
 mod state_file;
+mod storms;

@@ -36,6 +36,7 @@ mod checks;
 mod claims;
 mod creation;
 mod dashboard_sessions;
+mod effects;
 mod endings;
 mod failures;
 mod gaps;
