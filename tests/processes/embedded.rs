@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::process::Command;
 
 use crate::kost::{assert_nothing_leaked, show_logs};
-use crate::process::{Kasir, Start};
+use crate::process::{Kasir, Start, built};
 use crate::servers::free_port;
 use crate::waiting::{eventually, s};
 
@@ -128,7 +128,13 @@ impl Embedded {
     /// Starts it, and waits until it answers.
     pub(crate) async fn start(&self, name: &str) -> Kasir {
         let begun = Instant::now();
-        let start = Start { role: None, environment: &self.environment, dir: self.path(), name };
+        let start = Start {
+            program: built(),
+            role: None,
+            environment: &self.environment,
+            dir: self.path(),
+            name,
+        };
         let process = start.start();
         let ready = format!("curl -sf http://{}/readyz || true", self.environment[0].1);
         eventually(s(20), "kasir is ready", async || match run(&ready, "").await {

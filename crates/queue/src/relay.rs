@@ -16,7 +16,7 @@ const EVERY_IN_BACKLOG: Duration = Duration::from_millis(100);
 /// A job younger than this is left to the push that follows its commit.
 const GRACE: Duration = Duration::from_millis(500);
 /// An id that was pushed so long ago and not claimed is taken for lost.
-const PUSH_AGAIN: Duration = Duration::from_secs(10);
+const PUSH_AGAIN: Duration = Duration::from_secs(5);
 /// Ids taken from the ledger in one go.
 const BATCH: usize = 500;
 

@@ -135,6 +135,11 @@ pub async fn migrate(db: &Db) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The versions of the migrations that a SQLite file can have.
+pub(crate) fn known_migrations() -> Vec<i64> {
+    SQLITE.iter().map(|migration| migration.version).collect()
+}
+
 /// How many migrations the database still lacks.
 ///
 /// # Errors

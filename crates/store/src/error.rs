@@ -24,6 +24,12 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the schema could not be migrated: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// A copy of the books that is not whole.
+    #[error("the copy is no good: {0}")]
+    Damaged(String),
+    /// The books are on a server, which has tools of its own for this.
+    #[error("the books are in PostgreSQL, not in a file")]
+    NoFile,
     /// `DATABASE_URL` names no database that we know.
     #[error("{0:?} is no database: use sqlite://FILE or postgres://USER@HOST/NAME")]
     UnknownDatabase(String),

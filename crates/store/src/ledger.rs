@@ -297,7 +297,8 @@ async fn record_attempt(tx: &mut Tx, attempt: &Attempt<'_>, now: Time) -> Result
     Ok(())
 }
 
-/// Takes back the jobs whose worker was not heard of until its lease ended. Gives how many there were.
+/// Takes back the jobs whose worker was not heard of until its lease ended. Gives how many there were. They keep the time
+/// at which they were due, so that they are the next to be taken.
 ///
 /// # Errors
 /// When the database does.
@@ -305,7 +306,7 @@ pub async fn reap(db: &Db, now: Time) -> Result<usize, StoreError> {
     const SQL: &str = "
         UPDATE jobs
         SET state = CASE WHEN attempts >= max_attempts AND NOT again THEN 'dead' ELSE 'ready' END,
-            last_error = 'its worker stopped', again = FALSE, run_at = $1, pushed_at = NULL,
+            last_error = 'its worker stopped', again = FALSE, pushed_at = NULL,
             lease_token = NULL, lease_until = NULL, finished_at = $1
         WHERE state = 'running' AND lease_until <= $1
         RETURNING id, attempts, started_at";

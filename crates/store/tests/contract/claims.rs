@@ -66,7 +66,7 @@ async fn a_lease_that_ended_gives_the_job_back(db: Db) {
     assert_eq!(ledger::reap(&db, at(11)).await.unwrap(), 0);
 
     let back = jobs::find(&db, id).await.unwrap().unwrap();
-    assert_eq!((back.state.as_str(), back.attempts, back.run_at), ("ready", 1, at(11)));
+    assert_eq!((back.state.as_str(), back.attempts, back.run_at), ("ready", 1, at(0)));
     assert_eq!(back.last_error.as_deref(), Some("its worker stopped"));
     assert_eq!(back.finished_at, Some(at(11)));
     let attempts = jobs::attempts_of(&db, id).await.unwrap();

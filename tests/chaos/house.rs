@@ -1,0 +1,333 @@
+//! The house that is hurt: its servers, its five processes, and the ways between them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clock::Clock;
+use midtrans_sim::{Options, Simulator};
+use store::Db;
+use tempfile::TempDir;
+
+use crate::postgres::Postgres;
+use crate::process::{Kasir, Start, built};
+use crate::proxy::Proxy;
+use crate::servers::{Redis, free_port};
+use crate::tenants::{self, Bill};
+use crate::waiting::{eventually, ms, s};
+
+/// Calls to the gateway are not what is tried here.
+const FILE: &str = "[gateway]\ncalls_per_s = 1000\nburst = 1000\n";
+/// How long the gateway takes for a call, so that a kill finds work that is under way.
+const GATEWAY_MS: u64 = 300;
+
+/// What a scenario needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Two apis, two workers and a scheduler on PostgreSQL and Redis.
+    Whole,
+    /// The same, with the cluster on a file system of so many megabytes.
+    Small(u32),
+    /// One process on SQLite.
+    Embedded,
+    /// The same, with the file on a file system of so many megabytes.
+    SmallEmbedded(u32),
+}
+
+impl Kind {
+    pub(crate) fn is_embedded(self) -> bool {
+        matches!(self, Self::Embedded | Self::SmallEmbedded(_))
+    }
+}
+
+/// What nobody may read in a log, and what front ends need.
+pub(crate) struct Keys {
+    pub(crate) server: String,
+    pub(crate) api: String,
+    pub(crate) secret: String,
+    pub(crate) password: String,
+    database: String,
+    redis: String,
+}
+
+/// What the load needs of the house.
+pub(crate) struct World {
+    pub(crate) sim: Simulator,
+    pub(crate) clock: Clock,
+    pub(crate) http: reqwest::Client,
+    pub(crate) url: String,
+    pub(crate) keys: Keys,
+    pub(crate) bills: Vec<Bill>,
+}
+
+/// A process of the house, or the place of one that was killed.
+pub(crate) struct Place {
+    role: Option<&'static str>,
+    port: u16,
+    process: Option<Kasir>,
+}
+
+/// The two apis, the two workers and the scheduler, by their places; embedded, the first is all of them.
+pub(crate) const APIS: [usize; 2] = [0, 1];
+pub(crate) const WORKERS: [usize; 2] = [2, 3];
+pub(crate) const SCHEDULER: usize = 4;
+const ROLES: [&str; 5] = ["api", "api", "worker", "worker", "scheduler"];
+
+/// A house with everything it needs.
+pub(crate) struct House {
+    pub(crate) world: Arc<World>,
+    /// The books, by a way of our own.
+    pub(crate) db: Db,
+    pub(crate) postgres: Option<Postgres>,
+    pub(crate) redis: Option<Redis>,
+    pub(crate) to_database: Proxy,
+    pub(crate) to_gateway: Proxy,
+    pub(crate) places: Vec<Place>,
+    /// When a process was killed, in milliseconds of the machine's clock.
+    pub(crate) kills: Vec<i64>,
+    /// What a scenario wants to be told besides the table.
+    pub(crate) told: Vec<String>,
+    /// What a scenario found to be wrong by itself.
+    pub(crate) wrong: Vec<String>,
+    /// What is started from now on; a deployment puts another there.
+    pub(crate) program: PathBuf,
+    /// Besides the usual environment, for each place.
+    pub(crate) extra: Vec<Vec<(&'static str, String)>>,
+    kind: Kind,
+    started: u32,
+    _door: Proxy,
+    pub(crate) disk: Option<crate::disk::Disk>,
+    dir: TempDir,
+}
+
+impl House {
+    /// Everything is there and answers.
+    pub(crate) async fn open(kind: Kind) -> Self {
+        let clock = Clock::system();
+        let keys = Keys::draw(&clock);
+        let dir = new_dir();
+        std::fs::write(dir.path().join("kasir.toml"), FILE).unwrap();
+        let disk = match kind {
+            Kind::Small(mb) | Kind::SmallEmbedded(mb) => Some(crate::disk::Disk::of(dir.path(), mb).await),
+            Kind::Whole | Kind::Embedded => None,
+        };
+        let home = disk.as_ref().map_or_else(|| dir.path().join("database"), |disk| disk.path().join("database"));
+        std::fs::create_dir(&home).unwrap();
+        let (mut postgres, mut redis) = (None, None);
+        let url = if kind.is_embedded() {
+            format!("sqlite://{}", home.join("kasir.db").display())
+        } else {
+            let server = Postgres::start(&home, &dir.path().join("postgres.log")).await;
+            redis = Some(Redis::start(dir.path(), &keys.redis, true).await);
+            postgres.insert(server).url(postgres.as_ref().unwrap().port, &keys.database)
+        };
+        let sim = start_simulator(&keys, &clock).await;
+        let to_gateway = Proxy::to(&[sim.address().port()]).await;
+        let to_database = Proxy::to(&postgres.iter().map(|server| server.port).collect::<Vec<_>>()).await;
+        let roles: Vec<_> = if kind.is_embedded() { vec![None] } else { ROLES.map(Some).to_vec() };
+        let places: Vec<Place> =
+            roles.into_iter().map(|role| Place { role, port: free_port(), process: None }).collect();
+        let apis: Vec<u16> = places.iter().take(2).map(|place| place.port).collect();
+        let door = Proxy::to(&apis).await;
+        let patient = store::Options { wait: s(5), ..store::Options::default() };
+        let db = store::connect(&url, &patient).await.unwrap();
+        store::migrate(&db).await.unwrap();
+        let bills = tenants::move_in(&db, &clock, &keys.password).await;
+        let http = midtrans::http_client(s(5), s(20)).unwrap();
+        let url = format!("http://127.0.0.1:{}", door.port);
+        sim.set_notification_url(Some(format!("{url}/api/midtrans-notification")));
+        let world = Arc::new(World { sim, clock, http, url, keys, bills });
+        let extra = vec![Vec::new(); places.len()];
+        let mut house = Self {
+            world,
+            db,
+            postgres,
+            redis,
+            to_database,
+            to_gateway,
+            places,
+            kills: Vec::new(),
+            told: Vec::new(),
+            wrong: Vec::new(),
+            program: built().to_owned(),
+            extra,
+            kind,
+            started: 0,
+            _door: door,
+            disk,
+            dir,
+        };
+        for place in 0..house.places.len() {
+            house.start(place);
+        }
+        house.is_up().await;
+        house
+    }
+
+    /// Starts a process in its place.
+    pub(crate) fn start(&mut self, place: usize) {
+        self.started += 1;
+        let environment = self.environment(place);
+        let Place { role, process, .. } = &mut self.places[place];
+        let name = format!("{}-{}", self.started, role.unwrap_or("serve"));
+        let program = self.program.as_path();
+        let start =
+            Start { program, role: *role, environment: &environment, dir: self.dir.path(), name: &name };
+        *process = Some(start.start());
+    }
+
+    /// `kill -9`.
+    pub(crate) async fn kill(&mut self, place: usize) {
+        self.kills.push(self.world.clock.now().timestamp_millis());
+        self.places[place].process.take().expect("it runs").kill_9().await;
+    }
+
+    /// SIGTERM, and waits until it has ended; it must, in time and well.
+    pub(crate) async fn terminate(&mut self, place: usize) {
+        let process = self.places[place].process.take().expect("it runs");
+        let asked = process.terminate().await;
+        let status = process.ends_within(s(25)).await;
+        let took = asked.elapsed();
+        if !status.success() {
+            self.wrong.push(format!("SIGTERM: ended with {status} after {took:.1?}"));
+        }
+    }
+
+    /// The process of a place, which runs.
+    pub(crate) fn process(&self, place: usize) -> &Kasir {
+        self.places[place].process.as_ref().expect("it runs")
+    }
+
+    /// Starts what ended by itself, as whoever supervises processes would; gives how many did.
+    pub(crate) fn supervise(&mut self) -> usize {
+        let mut ended = Vec::new();
+        for (number, place) in self.places.iter_mut().enumerate() {
+            if place.process.as_mut().is_some_and(Kasir::has_ended) {
+                ended.push(number);
+            }
+        }
+        for number in &ended {
+            self.start(*number);
+        }
+        ended.len()
+    }
+
+    /// Waits until an api answers that it is ready.
+    pub(crate) async fn is_up(&self) {
+        let url = format!("{}/readyz", self.world.url);
+        eventually(s(40), "an api is ready", async || {
+            tokio::time::sleep(ms(50)).await;
+            let answer = self.world.http.get(&url).send().await.map_err(|error| error.to_string())?;
+            if answer.status().is_success() { Ok(()) } else { Err(answer.status().to_string()) }
+        })
+        .await;
+    }
+
+    /// Runs a command of `kasir` with the environment of the house; gives whether it ended well, and what it said.
+    pub(crate) async fn command(&self, words: &[&str], database_url: Option<String>) -> (bool, String) {
+        let mut environment = self.environment(0);
+        if let Some(url) = database_url {
+            environment.retain(|(name, _)| *name != "DATABASE_URL");
+            environment.push(("DATABASE_URL", url));
+        }
+        let mut command = tokio::process::Command::new(built());
+        command.args(words).env_clear().envs(environment).current_dir(self.dir.path());
+        let ended = command.output().await.unwrap();
+        let said = [ended.stdout, ended.stderr].concat();
+        (ended.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The file of the embedded books.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.disk.as_ref().map_or_else(|| self.dir.path(), |disk| disk.path()).join("database/kasir.db")
+    }
+
+    fn environment(&self, place: usize) -> Vec<(&'static str, String)> {
+        let Keys { server, api, secret, database, .. } = &self.world.keys;
+        let books = match &self.postgres {
+            Some(postgres) => postgres.url(self.to_database.port, database),
+            None => format!("sqlite://{}", self.file().display()),
+        };
+        let mut all = vec![
+            ("DATABASE_URL", books),
+            ("KASIR_ADDR", format!("127.0.0.1:{}", self.places[place].port)),
+            ("MIDTRANS_BASE_URL", format!("http://127.0.0.1:{}", self.to_gateway.port)),
+            ("MIDTRANS_SERVER_KEY", server.clone()),
+            ("API_KEYS", format!("web={api}")),
+            ("KASIR_SECRET", secret.clone()),
+            ("KASIR_LOG_FORMAT", "json".to_owned()),
+            ("RUST_LOG", "info".to_owned()),
+        ];
+        all.extend(self.redis.iter().map(|redis| ("REDIS_URL", redis.url())));
+        all.extend(self.extra[place].iter().cloned());
+        all
+    }
+
+    /// Stops everything. The directory is kept when something is wrong, and its place is told.
+    pub(crate) async fn close(mut self, keep: bool) -> Option<PathBuf> {
+        for place in &mut self.places {
+            drop(place.process.take());
+        }
+        match &self.db {
+            Db::Postgres(pool) => pool.close().await,
+            Db::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+        if let Some(mut postgres) = self.postgres.take() {
+            postgres.stop("INT").await;
+        }
+        drop(self.redis.take());
+        if let Some(disk) = self.disk.take() {
+            disk.take_away(keep.then_some(self.dir.path())).await;
+        }
+        keep.then(|| self.dir.keep())
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Everything that must be in no log.
+    pub(crate) fn secrets(&self) -> [&str; 6] {
+        let Keys { server, api, secret, password, database, redis } = &self.world.keys;
+        [server, api, secret, password, database, redis].map(String::as_str)
+    }
+}
+
+impl Keys {
+    fn draw(clock: &Clock) -> Self {
+        let draw = |name: &str| format!("{name}-{}", clock.ulid());
+        Self {
+            server: draw("SB-Mid-server"),
+            api: draw("front-end"),
+            secret: draw("installation-secret"),
+            password: draw("rahasia"),
+            database: draw("database"),
+            redis: draw("redis"),
+        }
+    }
+}
+
+/// PostgreSQL may run as another user, who must be let through.
+fn new_dir() -> TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let open = std::fs::Permissions::from_mode(0o755);
+    tempfile::Builder::new().prefix("kasir-chaos-").permissions(open).tempdir().unwrap()
+}
+
+/// The gateway. It tells again after seconds what it could not tell, where the real one takes minutes.
+async fn start_simulator(keys: &Keys, clock: &Clock) -> Simulator {
+    let options = Options {
+        server_key: keys.server.clone(),
+        retry_speedup: 20,
+        ..Options::local(clock.clone())
+    };
+    let sim = Simulator::start(options).await.unwrap();
+    sim.faults(|faults| faults.api.latency_ms = GATEWAY_MS);
+    sim
+}
