@@ -6,8 +6,9 @@ use std::sync::Arc;
 use clock::Clock;
 use midtrans_sim::{Options, Simulator};
 use store::Db;
-use tempfile::TempDir;
 
+use crate::books::Books;
+use crate::disk::Disk;
 use crate::postgres::Postgres;
 use crate::process::{Kasir, Start, built};
 use crate::proxy::Proxy;
@@ -75,8 +76,6 @@ const ROLES: [&str; 5] = ["api", "api", "worker", "worker", "scheduler"];
 /// A house with everything it needs.
 pub(crate) struct House {
     pub(crate) world: Arc<World>,
-    /// The books, by a way of our own.
-    pub(crate) db: Db,
     pub(crate) postgres: Option<Postgres>,
     pub(crate) redis: Option<Redis>,
     pub(crate) to_database: Proxy,
@@ -92,11 +91,10 @@ pub(crate) struct House {
     pub(crate) program: PathBuf,
     /// Besides the usual environment, for each place.
     pub(crate) extra: Vec<Vec<(&'static str, String)>>,
-    kind: Kind,
     started: u32,
     _door: Proxy,
-    pub(crate) disk: Option<crate::disk::Disk>,
-    dir: TempDir,
+    pub(crate) disk: Option<Disk>,
+    dir: PathBuf,
 }
 
 impl House {
@@ -105,20 +103,22 @@ impl House {
         let clock = Clock::system();
         let keys = Keys::draw(&clock);
         let dir = new_dir();
-        std::fs::write(dir.path().join("kasir.toml"), FILE).unwrap();
+        std::fs::write(dir.join("kasir.toml"), FILE).unwrap();
         let disk = match kind {
-            Kind::Small(mb) | Kind::SmallEmbedded(mb) => Some(crate::disk::Disk::of(dir.path(), mb).await),
+            Kind::Small(mb) | Kind::SmallEmbedded(mb) => Some(Disk::of(&dir, mb).await),
             Kind::Whole | Kind::Embedded => None,
         };
-        let home = disk.as_ref().map_or_else(|| dir.path().join("database"), |disk| disk.path().join("database"));
+        let home = disk.as_ref().map_or_else(|| dir.join("database"), |disk| disk.path().join("database"));
         std::fs::create_dir(&home).unwrap();
         let (mut postgres, mut redis) = (None, None);
         let url = if kind.is_embedded() {
             format!("sqlite://{}", home.join("kasir.db").display())
         } else {
-            let server = Postgres::start(&home, &dir.path().join("postgres.log")).await;
-            redis = Some(Redis::start(dir.path(), &keys.redis, true).await);
-            postgres.insert(server).url(postgres.as_ref().unwrap().port, &keys.database)
+            let server = Postgres::start(&home, &dir.join("postgres.log")).await;
+            redis = Some(Redis::start(&dir, &keys.redis, true).await);
+            let url = server.url(server.port, &keys.database);
+            postgres = Some(server);
+            url
         };
         let sim = start_simulator(&keys, &clock).await;
         let to_gateway = Proxy::to(&[sim.address().port()]).await;
@@ -132,6 +132,7 @@ impl House {
         let db = store::connect(&url, &patient).await.unwrap();
         store::migrate(&db).await.unwrap();
         let bills = tenants::move_in(&db, &clock, &keys.password).await;
+        close(db).await;
         let http = midtrans::http_client(s(5), s(20)).unwrap();
         let url = format!("http://127.0.0.1:{}", door.port);
         sim.set_notification_url(Some(format!("{url}/api/midtrans-notification")));
@@ -139,7 +140,6 @@ impl House {
         let extra = vec![Vec::new(); places.len()];
         let mut house = Self {
             world,
-            db,
             postgres,
             redis,
             to_database,
@@ -150,7 +150,6 @@ impl House {
             wrong: Vec::new(),
             program: built().to_owned(),
             extra,
-            kind,
             started: 0,
             _door: door,
             disk,
@@ -171,7 +170,7 @@ impl House {
         let name = format!("{}-{}", self.started, role.unwrap_or("serve"));
         let program = self.program.as_path();
         let start =
-            Start { program, role: *role, environment: &environment, dir: self.dir.path(), name: &name };
+            Start { program, role: *role, environment: &environment, dir: &self.dir, name: &name };
         *process = Some(start.start());
     }
 
@@ -213,7 +212,19 @@ impl House {
 
     /// Waits until an api answers that it is ready.
     pub(crate) async fn is_up(&self) {
-        let url = format!("{}/readyz", self.world.url);
+        self.is_ready(&self.world.url).await;
+    }
+
+    /// Waits until this api is ready; what is no api is taken at its word.
+    pub(crate) async fn answers(&self, place: usize) {
+        let Place { role, port, .. } = &self.places[place];
+        if role.is_none_or(|role| role == "api") {
+            self.is_ready(&format!("http://127.0.0.1:{port}")).await;
+        }
+    }
+
+    async fn is_ready(&self, base: &str) {
+        let url = format!("{base}/readyz");
         eventually(s(40), "an api is ready", async || {
             tokio::time::sleep(ms(50)).await;
             let answer = self.world.http.get(&url).send().await.map_err(|error| error.to_string())?;
@@ -230,19 +241,27 @@ impl House {
             environment.push(("DATABASE_URL", url));
         }
         let mut command = tokio::process::Command::new(built());
-        command.args(words).env_clear().envs(environment).current_dir(self.dir.path());
+        command.args(words).env_clear().envs(environment).current_dir(&self.dir);
         let ended = command.output().await.unwrap();
         let said = [ended.stdout, ended.stderr].concat();
         (ended.status.success(), String::from_utf8_lossy(&said).into_owned())
     }
 
+    /// Opens the books by a way of our own.
+    pub(crate) async fn books(&self) -> sqlx::Result<Books> {
+        match &self.postgres {
+            Some(postgres) => Books::of_server(&postgres.url(postgres.port, "any")).await,
+            None => Books::of_file(&self.file()).await,
+        }
+    }
+
     pub(crate) fn dir(&self) -> &Path {
-        self.dir.path()
+        &self.dir
     }
 
     /// The file of the embedded books.
     pub(crate) fn file(&self) -> PathBuf {
-        self.disk.as_ref().map_or_else(|| self.dir.path(), |disk| disk.path()).join("database/kasir.db")
+        self.disk.as_ref().map_or(self.dir.as_path(), Disk::path).join("database/kasir.db")
     }
 
     fn environment(&self, place: usize) -> Vec<(&'static str, String)> {
@@ -271,31 +290,52 @@ impl House {
         for place in &mut self.places {
             drop(place.process.take());
         }
-        match &self.db {
-            Db::Postgres(pool) => pool.close().await,
-            Db::Sqlite { writer, readers } => {
-                readers.close().await;
-                writer.close().await;
-            }
-        }
         if let Some(mut postgres) = self.postgres.take() {
             postgres.stop("INT").await;
         }
         drop(self.redis.take());
         if let Some(disk) = self.disk.take() {
-            disk.take_away(keep.then_some(self.dir.path())).await;
+            disk.take_away(keep.then_some(self.dir.as_path())).await;
         }
-        keep.then(|| self.dir.keep())
+        if keep {
+            return Some(self.dir.clone());
+        }
+        std::fs::remove_dir_all(&self.dir).unwrap();
+        None
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// Everything that must be in no log.
-    pub(crate) fn secrets(&self) -> [&str; 6] {
+    /// Logs with a key in them, or with the last words of a program that broke.
+    pub(crate) fn leaks(&self) -> Vec<String> {
         let Keys { server, api, secret, password, database, redis } = &self.world.keys;
-        [server, api, secret, password, database, redis].map(String::as_str)
+        let never = [server, api, secret, password, database, redis].map(String::as_str);
+        let files = std::fs::read_dir(&self.dir).unwrap().map(|file| file.unwrap().path());
+        let logs = files.filter(|file| file.extension().is_some_and(|end| end == "log" || end == "out"));
+        logs.filter_map(|file| {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let leaks = never.iter().chain(&["panicked at"]).any(|word| text.contains(word));
+            leaks.then(|| format!("{} holds a key, or a panic", file.display()))
+        })
+        .collect()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("what is left of it is in {}", self.dir.display());
+        }
+    }
+}
+
+/// The house itself has no connection to the books open while it is hurt: a file that somebody else still holds open is
+/// not found as after a crash.
+async fn close(db: Db) {
+    match db {
+        Db::Postgres(pool) => pool.close().await,
+        Db::Sqlite { writer, readers } => {
+            readers.close().await;
+            writer.close().await;
+        }
     }
 }
 
@@ -314,10 +354,10 @@ impl Keys {
 }
 
 /// PostgreSQL may run as another user, who must be let through.
-fn new_dir() -> TempDir {
+fn new_dir() -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
     let open = std::fs::Permissions::from_mode(0o755);
-    tempfile::Builder::new().prefix("kasir-chaos-").permissions(open).tempdir().unwrap()
+    tempfile::Builder::new().prefix("kasir-chaos-").permissions(open).tempdir().unwrap().keep()
 }
 
 /// The gateway. It tells again after seconds what it could not tell, where the real one takes minutes.

@@ -47,10 +47,10 @@ impl Printed {
 }
 
 /// The walk-through: four commands, in the order in which they are printed.
-struct WalkThrough {
+pub(crate) struct WalkThrough {
     list_bills: String,
     pay: String,
-    look: String,
+    pub(crate) look: String,
     settle: String,
 }
 
@@ -73,7 +73,7 @@ async fn a_newcomer_pays_a_bill_by_the_printed_walk_through_and_a_kill_changes_n
 }
 
 /// Does what is printed, against the clock; gives the invoice.
-async fn pay_by(walk: &WalkThrough) -> String {
+pub(crate) async fn pay_by(walk: &WalkThrough) -> String {
     let begun = Instant::now();
     let invoice = run(&walk.pay, "").await.trim().to_owned();
     let answered = begun.elapsed();
@@ -102,7 +102,7 @@ async fn see(walk: &WalkThrough, invoice: &str, word: &str) {
 }
 
 /// Runs a printed command in a shell; gives what it prints.
-async fn run(command: &str, invoice: &str) -> String {
+pub(crate) async fn run(command: &str, invoice: &str) -> String {
     let shell =
         Command::new("sh").args(["-c", command]).env("INVOICE", invoice).stdin(Stdio::null()).output();
     let ended = shell.await.unwrap();
@@ -147,7 +147,7 @@ impl Embedded {
     }
 
     /// Reads the walk-through that the process of this name printed: blocks of lines between empty ones.
-    async fn walk_through(&self, name: &str) -> WalkThrough {
+    pub(crate) async fn walk_through(&self, name: &str) -> WalkThrough {
         let file = self.path().join(format!("{name}.out"));
         eventually(s(5), "the walk-through is printed", async || {
             let printed = std::fs::read_to_string(&file).unwrap();

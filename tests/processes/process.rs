@@ -94,11 +94,14 @@ impl Kasir {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Fails the test when it has ended by itself.
     pub(crate) fn assert_alive(&mut self) {
-        if let Some(status) = self.child.try_wait().unwrap() {
-            panic!("{} ended by itself ({status}): {}", self.log.display(), self.logged());
-        }
+        assert!(!self.has_ended(), "{} ended by itself: {}", self.log.display(), self.logged());
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod browser;
+mod chaos;
 mod clients;
 mod controls;
 mod house;
@@ -36,6 +37,7 @@ enum Command {
     Controls(controls::Controls),
     Overload(load::Overload),
     Soak(load::Soak),
+    Chaos(chaos::Chaos),
 }
 
 const EXAMPLES: &str = "\
@@ -48,6 +50,7 @@ Examples:
   cargo xtask controls                               a night without one guard after the other
   cargo xtask overload                               ten times what the service sustains
   cargo xtask soak --minutes 30                      what usual work does to its memory
+  cargo xtask chaos --short                          kill what can be killed, and lose nothing
   cargo xtask test --only unit                       seconds, no servers
   cargo xtask test --no-lint -- -p store             one crate, both databases
   cargo xtask servers -- cargo nextest run -p store  the same without the ceremony
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Controls(command) => command.run(),
         Command::Overload(command) => command.run(),
         Command::Soak(command) => command.run(),
+        Command::Chaos(command) => command.run(),
     };
     ended.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");
