@@ -92,6 +92,7 @@ pub(crate) struct House {
     /// Besides the usual environment, for each place.
     pub(crate) extra: Vec<Vec<(&'static str, String)>>,
     started: u32,
+    pub(crate) keep: bool,
     _door: Proxy,
     pub(crate) disk: Option<Disk>,
     dir: PathBuf,
@@ -151,6 +152,7 @@ impl House {
             program: built().to_owned(),
             extra,
             started: 0,
+            keep: false,
             _door: door,
             disk,
             dir,

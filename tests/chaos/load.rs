@@ -1,6 +1,7 @@
 //! Tenants who pay, whatever happens: they press until they are told an invoice, and pay at the gateway.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -32,8 +33,8 @@ pub(crate) struct Told {
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) told: Mutex<Vec<Told>>,
-    /// Presses that were answered with anything but an invoice.
-    pub(crate) refused: AtomicUsize,
+    /// Presses that were answered with anything but an invoice, by what it was.
+    pub(crate) refused: Mutex<BTreeMap<String, usize>>,
     /// Tenants who gave up.
     pub(crate) gave_up: Mutex<Vec<String>>,
     over: AtomicBool,
@@ -122,17 +123,17 @@ impl Tenant {
     }
 
     async fn presses(&self, begun: Instant) -> Option<String> {
-        let mut last = String::new();
         while begun.elapsed() < PATIENCE {
-            match self.press().await {
+            let refusal = match self.press().await {
                 Ok((200 | 201, body)) => return Some(body["invoice"].as_str()?.to_owned()),
-                Ok((status, body)) => last = format!("{status} {body}"),
-                Err(error) => last = error.to_string(),
-            }
-            self.seen.refused.fetch_add(1, Ordering::SeqCst);
+                Ok((status, body)) => format!("{status} {}", body["type"].as_str().unwrap_or_default()),
+                Err(error) if error.is_timeout() => "no answer in time".to_owned(),
+                Err(_gone) => "no answer".to_owned(),
+            };
+            *self.seen.refused.lock().unwrap().entry(refusal).or_default() += 1;
             tokio::time::sleep(AGAIN_AFTER).await;
         }
-        self.gives_up(&format!("bill {} is never accepted: {last}", self.bill.id.0));
+        self.gives_up(&format!("bill {} is never accepted", self.bill.id.0));
         None
     }
 

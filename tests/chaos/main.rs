@@ -56,6 +56,8 @@ struct Wanted {
     scenarios: Vec<&'static Scenario>,
     minutes: u64,
     is_list: bool,
+    /// Whether the directories of good scenarios are kept too.
+    keep: bool,
 }
 
 fn main() -> ExitCode {
@@ -83,7 +85,7 @@ async fn run(wanted: Wanted) -> ExitCode {
     let mut remarks = Vec::new();
     for scenario in wanted.scenarios {
         // A scenario that cannot go on ends alone.
-        let told = tokio::task::spawn_local(tell(scenario, wanted.minutes)).await;
+        let told = tokio::task::spawn_local(tell(scenario, (wanted.minutes, wanted.keep))).await;
         match told {
             Ok(row) => {
                 println!("{row}");
@@ -101,9 +103,10 @@ async fn run(wanted: Wanted) -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn tell(scenario: &'static Scenario, minutes: u64) -> Row {
+async fn tell(scenario: &'static Scenario, (minutes, keep): (u64, bool)) -> Row {
     let begun = Instant::now();
     let mut house = House::open(scenario.kind).await;
+    house.keep = keep;
     let load = Load::start(&house.world, TENANT_EVERY);
     let hours = Hours { seen: Arc::clone(&load.seen), minutes };
     tokio::time::sleep(IN_PEACE).await;
@@ -147,12 +150,13 @@ async fn compare(house: &House, seen: &load::Seen) -> sqlx::Result<Compared> {
 }
 
 fn wanted(mut words: impl Iterator<Item = String>) -> Result<Wanted, String> {
-    let mut wanted = Wanted { scenarios: Vec::new(), minutes: 1, is_list: false };
+    let mut wanted = Wanted { scenarios: Vec::new(), minutes: 1, is_list: false, keep: false };
     let mut is_short = false;
     while let Some(word) = words.next() {
         match word.as_str() {
             "--short" => is_short = true,
             "--list" => wanted.is_list = true,
+            "--keep" => wanted.keep = true,
             "--minutes" => {
                 let minutes = words.next().and_then(|word| word.parse().ok());
                 wanted.minutes = minutes.ok_or("--minutes wants a number")?;

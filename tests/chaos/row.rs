@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::books::{Books, Compared};
@@ -63,8 +62,11 @@ impl Row {
         if compared.dead_jobs > 0 {
             told.push(format!("{} jobs are dead, for a person to look at", compared.dead_jobs));
         }
-        let kept = house.close(!compared.is_good()).await;
-        let refused = seen.refused.load(Ordering::SeqCst);
+        let keep = house.keep || !compared.is_good();
+        let kept = house.close(keep).await;
+        let refusals = seen.refused.lock().unwrap();
+        let refused = refusals.values().sum();
+        told.extend(refusals.iter().map(|(refusal, count)| format!("refused {count} times: {refusal}")));
         let took = begun.elapsed();
         Self { name: scenario.name, compared, rescued, refused, accepted, paid, took, told, kept }
     }

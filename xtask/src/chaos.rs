@@ -34,6 +34,10 @@ pub(crate) struct Chaos {
     #[arg(long)]
     list: bool,
 
+    /// Keep the directory of each scenario, with its books and logs
+    #[arg(long)]
+    keep: bool,
+
     /// How long Redis is gone in redis-gone
     #[arg(long, value_name = "N", default_value_t = 1)]
     minutes: u64,
@@ -45,6 +49,7 @@ impl Chaos {
         let mut words: Vec<&str> = self.scenarios.iter().map(String::as_str).collect();
         words.extend(self.short.then_some("--short"));
         words.extend(self.list.then_some("--list"));
+        words.extend(self.keep.then_some("--keep"));
         words.extend(["--minutes", &minutes]);
         step("chaos", &mut program(&words)?)?;
         Ok(ExitCode::SUCCESS)
