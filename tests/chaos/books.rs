@@ -111,7 +111,12 @@ impl Books {
 
     /// The invoices of all payments.
     pub(crate) async fn invoices(&mut self) -> sqlx::Result<BTreeSet<String>> {
-        Ok(self.rows::<(String,)>("SELECT invoice FROM payments").await?.into_iter().map(|row| row.0).collect())
+        Ok(self
+            .rows::<(String,)>("SELECT invoice FROM payments")
+            .await?
+            .into_iter()
+            .map(|row| row.0)
+            .collect())
     }
 
     /// What SQLite says about the file.
@@ -141,7 +146,9 @@ impl Books {
         }
         let known: BTreeSet<&str> = theirs.iter().map(|one| one.order_id.as_str()).collect();
         for entry in entries.iter().filter(|entry| !known.contains(entry.invoice.as_str())) {
-            compared.wrong.push(format!("{} is {}, and the gateway knows nothing of it", entry.invoice, entry.state));
+            compared
+                .wrong
+                .push(format!("{} is {}, and the gateway knows nothing of it", entry.invoice, entry.state));
         }
         Ok(compared)
     }
@@ -157,7 +164,8 @@ impl Compared {
             }
         }
         for (bill, transactions) in of_bill.iter().filter(|(_, transactions)| transactions.len() > 1) {
-            self.doubled.push(format!("bill {bill} has {} transactions: {transactions:?}", transactions.len()));
+            self.doubled
+                .push(format!("bill {bill} has {} transactions: {transactions:?}", transactions.len()));
         }
     }
 
@@ -192,9 +200,13 @@ impl Compared {
         };
         let has = (ours.state.as_str(), ours.bill_status.as_str());
         if theirs.status == Status::Settlement && has != wanted {
-            self.lost.push(format!("{invoice} was paid at the gateway; here it is {}, its bill {}", has.0, has.1));
+            self.lost
+                .push(format!("{invoice} was paid at the gateway; here it is {}, its bill {}", has.0, has.1));
         } else if has != wanted {
-            self.wrong.push(format!("{invoice} is {}, its bill {}; the gateway says {:?}", has.0, has.1, theirs.status));
+            self.wrong.push(format!(
+                "{invoice} is {}, its bill {}; the gateway says {:?}",
+                has.0, has.1, theirs.status
+            ));
         }
         if ours.transaction_id.as_ref() != Some(&theirs.transaction_id) {
             self.wrong.push(format!("{invoice} has another transaction than the gateway"));

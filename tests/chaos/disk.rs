@@ -42,13 +42,18 @@ impl Disk {
         std::fs::remove_file(self.path.join(FILLER)).unwrap();
     }
 
-    /// Unmounts it, after what it holds was copied to where it is kept.
+    /// Takes it away, after what it holds was copied to where it is kept.
     pub(crate) async fn take_away(self, keep_in: Option<&Path>) {
         if let Some(dir) = keep_in {
             let mut copy = Command::new("cp");
             copy.arg("-a").arg(&self.path).arg(dir.join("disk-as-it-was"));
             let _copied = copy.status().await;
         }
-        let _unmounted = Command::new("umount").arg("-l").arg(&self.path).status().await;
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _unmounted = std::process::Command::new("umount").arg("-l").arg(&self.path).status();
     }
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::books::Books;
 use crate::house::House;
 use crate::scenarios::Hours;
-use crate::wal;
 use crate::waiting::{ms, s};
+use crate::wal;
 
 const PROCESS: usize = 0;
 
@@ -110,7 +110,9 @@ async fn made(house: &mut House, copy: &Path) -> bool {
     if mode != 0o600 {
         house.wrong.push(format!("a backup may be read by others: {mode:o}"));
     }
-    house.told.push(said.lines().next().unwrap_or_default().replace(&house.dir().display().to_string(), "DIR"));
+    house
+        .told
+        .push(said.lines().next().unwrap_or_default().replace(&house.dir().display().to_string(), "DIR"));
     true
 }
 

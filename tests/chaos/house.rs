@@ -171,8 +171,7 @@ impl House {
         let Place { role, process, .. } = &mut self.places[place];
         let name = format!("{}-{}", self.started, role.unwrap_or("serve"));
         let program = self.program.as_path();
-        let start =
-            Start { program, role: *role, environment: &environment, dir: &self.dir, name: &name };
+        let start = Start { program, role: *role, environment: &environment, dir: &self.dir, name: &name };
         *process = Some(start.start());
     }
 
@@ -227,7 +226,7 @@ impl House {
 
     async fn is_ready(&self, base: &str) {
         let url = format!("{base}/readyz");
-        eventually(s(40), "an api is ready", async || {
+        eventually(s(120), "an api is ready", async || {
             tokio::time::sleep(ms(50)).await;
             let answer = self.world.http.get(&url).send().await.map_err(|error| error.to_string())?;
             if answer.status().is_success() { Ok(()) } else { Err(answer.status().to_string()) }
@@ -364,11 +363,8 @@ fn new_dir() -> PathBuf {
 
 /// The gateway. It tells again after seconds what it could not tell, where the real one takes minutes.
 async fn start_simulator(keys: &Keys, clock: &Clock) -> Simulator {
-    let options = Options {
-        server_key: keys.server.clone(),
-        retry_speedup: 20,
-        ..Options::local(clock.clone())
-    };
+    let options =
+        Options { server_key: keys.server.clone(), retry_speedup: 20, ..Options::local(clock.clone()) };
     let sim = Simulator::start(options).await.unwrap();
     sim.faults(|faults| faults.api.latency_ms = GATEWAY_MS);
     sim

@@ -59,7 +59,8 @@ impl Load {
                 if seen_too.over.load(Ordering::SeqCst) {
                     return;
                 }
-                let tenant = Tenant { world: Arc::clone(&world), seen: Arc::clone(&seen_too), bill: bill.clone() };
+                let tenant =
+                    Tenant { world: Arc::clone(&world), seen: Arc::clone(&seen_too), bill: bill.clone() };
                 paying_too.spawn(tenant.pays(number % ONE_OF != ONE_OF - 1));
             }
         });

@@ -70,7 +70,12 @@ fn main() -> ExitCode {
     };
     if wanted.is_list {
         for scenario in &wanted.scenarios {
-            println!("{:<20} {}{}", scenario.name, scenario.what, if scenario.short { " (short)" } else { "" });
+            println!(
+                "{:<20} {}{}",
+                scenario.name,
+                scenario.what,
+                if scenario.short { " (short)" } else { "" }
+            );
         }
         return ExitCode::SUCCESS;
     }

@@ -62,7 +62,7 @@ impl Postgres {
         server.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).kill_on_drop(true);
         self.process = Some(server.spawn().unwrap());
         let url = self.url(self.port, "any");
-        eventually(s(60), "PostgreSQL answers", async || {
+        eventually(s(120), "PostgreSQL answers", async || {
             PgConnection::connect(&url).await.map(drop).map_err(|error| error.to_string())
         })
         .await;

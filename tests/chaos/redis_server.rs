@@ -54,8 +54,10 @@ pub(crate) async fn password(house: &mut House, _: &Hours) {
     let client = redis::Client::open(usual.as_str()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let () = order(&["CONFIG", "SET", "requirepass", OTHER]).query_async(&mut connection).await.unwrap();
-    let _cut: i64 =
-        order(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).query_async(&mut connection).await.unwrap();
+    let _cut: i64 = order(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
+        .query_async(&mut connection)
+        .await
+        .unwrap();
     tokio::time::sleep(s(12)).await;
     let own = usual.trim_start_matches("redis://:").split('@').next().unwrap();
     let () = order(&["CONFIG", "SET", "requirepass", own]).query_async(&mut connection).await.unwrap();

@@ -54,10 +54,8 @@ impl Row {
         drop(books);
         let told_of = seen.told.lock().unwrap().clone();
         let accepted = told_of.iter().map(|told| i64::try_from(told.answered.as_millis()).unwrap()).collect();
-        let paid = told_of
-            .iter()
-            .filter_map(|told| Some(paid_at.get(&told.invoice)? - told.paid_at?))
-            .collect();
+        let paid =
+            told_of.iter().filter_map(|told| Some(paid_at.get(&told.invoice)? - told.paid_at?)).collect();
         let mut told = std::mem::take(&mut house.told);
         if compared.dead_jobs > 0 {
             told.push(format!("{} jobs are dead, for a person to look at", compared.dead_jobs));
@@ -82,7 +80,8 @@ impl Row {
         for (kind, all) in [("DOUBLED", doubled), ("LOST", lost), ("WRONG", wrong)] {
             remarks.extend(all.iter().take(TOLD_MAX).map(|one| format!("{name}: {kind}: {one}")));
         }
-        remarks.extend(self.kept.iter().map(|dir| format!("{name}: everything is kept in {}", dir.display())));
+        remarks
+            .extend(self.kept.iter().map(|dir| format!("{name}: everything is kept in {}", dir.display())));
         remarks
     }
 }
@@ -117,7 +116,8 @@ fn seconds(ms: i64) -> String {
 }
 
 fn pair(all: &[i64]) -> String {
-    p50_and_max(all).map_or_else(|| "-".to_owned(), |(p50, max)| format!("{}, {}", seconds(p50), seconds(max)))
+    p50_and_max(all)
+        .map_or_else(|| "-".to_owned(), |(p50, max)| format!("{}, {}", seconds(p50), seconds(max)))
 }
 
 impl fmt::Display for Row {

@@ -128,13 +128,8 @@ impl Embedded {
     /// Starts it, and waits until it answers.
     pub(crate) async fn start(&self, name: &str) -> Kasir {
         let begun = Instant::now();
-        let start = Start {
-            program: built(),
-            role: None,
-            environment: &self.environment,
-            dir: self.path(),
-            name,
-        };
+        let start =
+            Start { program: built(), role: None, environment: &self.environment, dir: self.path(), name };
         let process = start.start();
         let ready = format!("curl -sf http://{}/readyz || true", self.environment[0].1);
         eventually(s(20), "kasir is ready", async || match run(&ready, "").await {

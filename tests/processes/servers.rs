@@ -104,7 +104,7 @@ impl Redis {
             .spawn()
             .unwrap();
         self.process = Some(process);
-        eventually(s(10), "Redis answers", async || self.ask::<String>(redis::cmd("PING")).await).await;
+        eventually(s(30), "Redis answers", async || self.ask::<String>(redis::cmd("PING")).await).await;
     }
 
     /// Loses everything, and gives how many ids waited in it.

@@ -91,7 +91,8 @@ async fn a_server_that_is_read_only_for_now_is_trouble_that_passes() {
         House::open(&db).await;
         let Db::Postgres(pool) = &db else { panic!("this is PostgreSQL's story") };
         let read_only = "ALTER DATABASE CURRENT SET default_transaction_read_only = on";
-        let name: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(pool).await.unwrap();
+        let name: String =
+            sqlx::query_scalar("SELECT current_database()::text").fetch_one(pool).await.unwrap();
         let read_only = read_only.replace("CURRENT", &name);
         sqlx::query(AssertSqlSafe(read_only)).execute(pool).await.unwrap();
         let options = pool.connect_options().as_ref().clone();
@@ -108,6 +109,19 @@ async fn an_address_of_no_known_database_is_refused_and_its_password_is_not_show
     assert!(matches!(error, StoreError::UnknownDatabase(_)));
     assert!(!error.is_passing());
     assert!(!format!("{error} {error:?}").contains("hush"), "{error}");
+}
+
+#[tokio::test]
+async fn a_transaction_that_sqlite_ended_by_itself_is_not_the_last() {
+    on_sqlite(async |db: Db| {
+        let Db::Sqlite { writer, .. } = &db else { panic!("this is SQLite's story") };
+        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        // As SQLite does when a commit finds the disk full; the wish to roll back that follows finds nothing.
+        sqlx::query("ROLLBACK").execute(&mut *tx).await.unwrap();
+        drop(tx);
+        ledger::add(&db, &[job("sync:later")], at(0)).await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]
