@@ -37,11 +37,8 @@ pub(crate) async fn fill(house: &mut House, _: &Hours) {
         house.disk.as_ref().expect("a small disk").fill();
         tokio::time::sleep(s(10)).await;
         house.disk.as_ref().expect("a small disk").free();
-        if postgres(house).has_ended() {
-            house.told.push("PostgreSQL ended when its disk was full, and was started again".to_owned());
-            postgres(house).stop("INT").await;
-            postgres(house).start_again().await;
-        }
+        tokio::time::sleep(s(2)).await;
+        house.supervise().await;
         tokio::time::sleep(s(5)).await;
     }
 }

@@ -93,6 +93,8 @@ pub(crate) struct House {
     pub(crate) extra: Vec<Vec<(&'static str, String)>>,
     started: u32,
     pub(crate) keep: bool,
+    /// The times in the books are of several clocks, and measure nothing.
+    pub(crate) clocks_differ: bool,
     _door: Proxy,
     pub(crate) disk: Option<Disk>,
     dir: PathBuf,
@@ -153,6 +155,7 @@ impl House {
             extra,
             started: 0,
             keep: false,
+            clocks_differ: false,
             _door: door,
             disk,
             dir,
@@ -197,18 +200,22 @@ impl House {
         self.places[place].process.as_ref().expect("it runs")
     }
 
-    /// Starts what ended by itself, as whoever supervises processes would; gives how many did.
-    pub(crate) fn supervise(&mut self) -> usize {
+    /// Starts what ended by itself, as whoever supervises processes would.
+    pub(crate) async fn supervise(&mut self) {
+        if let Some(postgres) = self.postgres.as_mut().filter(|postgres| postgres.has_ended()) {
+            postgres.start_again().await;
+            self.told.push("PostgreSQL ended by itself, and was started again".to_owned());
+        }
         let mut ended = Vec::new();
         for (number, place) in self.places.iter_mut().enumerate() {
             if place.process.as_mut().is_some_and(Kasir::has_ended) {
                 ended.push(number);
             }
         }
-        for number in &ended {
-            self.start(*number);
+        for number in ended {
+            self.start(number);
+            self.told.push("a process ended by itself, and was started again".to_owned());
         }
-        ended.len()
     }
 
     /// Waits until an api answers that it is ready.

@@ -116,10 +116,7 @@ async fn tell(scenario: &'static Scenario, (minutes, keep): (u64, bool)) -> Row 
     let hours = Hours { seen: Arc::clone(&load.seen), minutes };
     tokio::time::sleep(IN_PEACE).await;
     (scenario.story)(&mut house, &hours).await;
-    let restarted = house.supervise();
-    if restarted > 0 {
-        house.told.push(format!("{restarted} processes ended by themselves, and were started again"));
-    }
+    house.supervise().await;
     tokio::time::sleep(IN_PEACE).await;
     let seen = load.end().await;
     let healed = Instant::now();
@@ -138,7 +135,7 @@ async fn calm(house: &mut House, seen: &load::Seen) -> Compared {
     let begun = Instant::now();
     loop {
         tokio::time::sleep(ms(500)).await;
-        house.supervise();
+        house.supervise().await;
         let compared = compare(house, seen).await;
         match compared {
             Ok(compared) if compared.is_good() && compared.open_jobs == 0 => return compared,

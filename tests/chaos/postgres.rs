@@ -12,7 +12,7 @@ use crate::servers::free_port;
 use crate::waiting::{eventually, s, variable};
 
 /// What a stranger's PostgreSQL would be set to; a commit is on the disk when it is answered.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 8] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "fsync=on",
@@ -20,6 +20,8 @@ const SETTINGS: [&str; 7] = [
     "full_page_writes=on",
     "max_connections=100",
     "shared_buffers=64MB",
+    // Several of these clusters come after each other, and one lives on a small disk.
+    "max_wal_size=64MB",
 ];
 
 /// A cluster, and the server that runs on it.
