@@ -202,7 +202,9 @@ impl House {
 
     /// Starts what ended by itself, as whoever supervises processes would.
     pub(crate) async fn supervise(&mut self) {
-        if let Some(postgres) = self.postgres.as_mut().filter(|postgres| postgres.has_ended()) {
+        if let Some(postgres) = &mut self.postgres
+            && postgres.has_ended()
+        {
             postgres.start_again().await;
             self.told.push("PostgreSQL ended by itself, and was started again".to_owned());
         }
