@@ -7,6 +7,7 @@ use clock::Clock;
 use midtrans_sim::{Options, Simulator};
 use store::Db;
 
+use crate::Ways;
 use crate::books::Books;
 use crate::disk::Disk;
 use crate::postgres::Postgres;
@@ -92,7 +93,7 @@ pub(crate) struct House {
     /// Besides the usual environment, for each place.
     pub(crate) extra: Vec<Vec<(&'static str, String)>>,
     started: u32,
-    pub(crate) keep: bool,
+    pub(crate) ways: Ways,
     /// The times in the books are of several clocks, and measure nothing.
     pub(crate) clocks_differ: bool,
     _door: Proxy,
@@ -154,7 +155,7 @@ impl House {
             program: built().to_owned(),
             extra,
             started: 0,
-            keep: false,
+            ways: Ways::default(),
             clocks_differ: false,
             _door: door,
             disk,

@@ -51,13 +51,21 @@ const IN_PEACE: Duration = s(3);
 /// How long the house may take to be as the gateway says, once nothing hurts it any more.
 const CALM_WITHIN: Duration = s(240);
 
+/// How scenarios are told.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ways {
+    /// Whether the directories of good scenarios are kept too.
+    keep: bool,
+    /// Whether a late rescue is only told: a run of all tests measures nothing.
+    patient: bool,
+}
+
 /// What was asked for.
 struct Wanted {
     scenarios: Vec<&'static Scenario>,
     minutes: u64,
     is_list: bool,
-    /// Whether the directories of good scenarios are kept too.
-    keep: bool,
+    ways: Ways,
 }
 
 fn main() -> ExitCode {
@@ -90,7 +98,7 @@ async fn run(wanted: Wanted) -> ExitCode {
     let mut remarks = Vec::new();
     for scenario in wanted.scenarios {
         // A scenario that cannot go on ends alone.
-        let told = tokio::task::spawn_local(tell(scenario, (wanted.minutes, wanted.keep))).await;
+        let told = tokio::task::spawn_local(tell(scenario, (wanted.minutes, wanted.ways))).await;
         match told {
             Ok(row) => {
                 println!("{row}");
@@ -108,10 +116,10 @@ async fn run(wanted: Wanted) -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn tell(scenario: &'static Scenario, (minutes, keep): (u64, bool)) -> Row {
+async fn tell(scenario: &'static Scenario, (minutes, ways): (u64, Ways)) -> Row {
     let begun = Instant::now();
     let mut house = House::open(scenario.kind).await;
-    house.keep = keep;
+    house.ways = ways;
     let load = Load::start(&house.world, TENANT_EVERY);
     let hours = Hours { seen: Arc::clone(&load.seen), minutes };
     tokio::time::sleep(IN_PEACE).await;
@@ -152,13 +160,16 @@ async fn compare(house: &House, seen: &load::Seen) -> sqlx::Result<Compared> {
 }
 
 fn wanted(mut words: impl Iterator<Item = String>) -> Result<Wanted, String> {
-    let mut wanted = Wanted { scenarios: Vec::new(), minutes: 1, is_list: false, keep: false };
+    let mut wanted = Wanted { scenarios: Vec::new(), minutes: 1, is_list: false, ways: Ways::default() };
     let mut is_short = false;
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--short" => is_short = true,
+            "--short" => {
+                is_short = true;
+                wanted.ways.patient = true;
+            }
             "--list" => wanted.is_list = true,
-            "--keep" => wanted.keep = true,
+            "--keep" => wanted.ways.keep = true,
             "--minutes" => {
                 let minutes = words.next().and_then(|word| word.parse().ok());
                 wanted.minutes = minutes.ok_or("--minutes wants a number")?;

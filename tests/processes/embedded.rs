@@ -49,9 +49,9 @@ impl Printed {
 /// The walk-through: four commands, in the order in which they are printed.
 pub(crate) struct WalkThrough {
     list_bills: String,
-    pay: String,
-    pub(crate) look: String,
-    settle: String,
+    pub(crate) pay: String,
+    look: String,
+    pub(crate) settle: String,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -73,7 +73,7 @@ async fn a_newcomer_pays_a_bill_by_the_printed_walk_through_and_a_kill_changes_n
 }
 
 /// Does what is printed, against the clock; gives the invoice.
-pub(crate) async fn pay_by(walk: &WalkThrough) -> String {
+async fn pay_by(walk: &WalkThrough) -> String {
     let begun = Instant::now();
     let invoice = run(&walk.pay, "").await.trim().to_owned();
     let answered = begun.elapsed();
@@ -93,7 +93,7 @@ pub(crate) async fn pay_by(walk: &WalkThrough) -> String {
 }
 
 /// Looks at the payment by the printed command until it says so.
-async fn see(walk: &WalkThrough, invoice: &str, word: &str) {
+pub(crate) async fn see(walk: &WalkThrough, invoice: &str, word: &str) {
     eventually(s(20), word, async || match run(&walk.look, invoice).await {
         payment if payment.contains(word) => Ok(()),
         payment => Err(payment),
