@@ -1,5 +1,6 @@
 //! The composition root: the command line, and which roles this process plays.
 
+mod backup;
 mod books;
 mod doctor;
 mod import;
@@ -86,6 +87,10 @@ enum Command {
     Evidence(books::EvidenceOptions),
     /// Forget what is older than it has to be kept, as happens each night. Money is never forgotten.
     Prune(books::PruneOptions),
+    /// Copy the books into a new file while everything runs, and look the copy over. For SQLite.
+    Backup(backup::BackupOptions),
+    /// Put a copy that `backup` made where DATABASE_URL says, if nothing is there.
+    Restore(backup::RestoreOptions),
     /// Import the statements of the Midtrans dashboard, and compare them with the books. Exits with 2 on differences.
     Import(import::Options),
     /// Build the demo house in an empty database that was migrated, and print its log-ins.
@@ -132,6 +137,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Audit(command)) => books::audit(&config?, &command).await,
         Some(Command::Evidence(options)) => books::evidence(&config?, &options).await,
         Some(Command::Prune(options)) => books::prune(&config?, &clock, &options).await,
+        Some(Command::Backup(options)) => backup::backup(&config?, &options).await,
+        Some(Command::Restore(options)) => backup::restore(&config?, &options).await,
         Some(Command::Seed) => seed(&config?, &clock).await,
         Some(Command::ApiKey(command)) => keys::api_key(&config?, &clock, command).await,
         Some(Command::Admin(command)) => keys::admin(&config?, &clock, command).await,

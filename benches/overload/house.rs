@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::kost::Kost;
 use crate::memory::Memory;
-use crate::process::{Kasir, Start};
+use crate::process::{Kasir, Start, built};
 use crate::servers::free_port;
 use crate::waiting::{eventually, s};
 
@@ -58,7 +58,14 @@ impl House {
             let mut environment = kost.environment(port).to_vec();
             environment.retain(|(name, _)| *name != "RUST_LOG");
             environment.push(("RUST_LOG", "warn".to_owned()));
-            Start { role: Some(role), environment: &environment, dir: dir.path(), name: role }.start()
+            Start {
+                program: built(),
+                role: Some(role),
+                environment: &environment,
+                dir: dir.path(),
+                name: role,
+            }
+            .start()
         };
         let (api, worker, scheduler) = (start("api"), start("worker"), start("scheduler"));
         let front_end = kost.front_end(port);

@@ -85,7 +85,7 @@ impl Default for Limits {
             db_wait_s: 3,
             jobs_at_once: 16,
             job_timeout_s: 45,
-            lease_s: 10,
+            lease_s: 6,
             hashings_at_once: 2,
             hashings_waiting: 64,
             waiting_requests: 500,

@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: a request that is sent again gets the first answer again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
@@ -12,6 +13,7 @@ use clock::delta;
 use domain::UserId;
 use sha2::{Digest as _, Sha256};
 use store::repeats::{self, Keyed as Row, Standing, Window};
+use tokio::task::{JoinError, JoinHandle};
 use tracing::Instrument as _;
 
 use super::{App, Problem};
@@ -21,8 +23,10 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const KEY_LENGTH_MAX: usize = 255;
 /// The largest answer that is kept. Ours are far smaller.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
-/// A first request that has not answered for so long never will: its process has died.
-const STUCK_AFTER: TimeDelta = TimeDelta::seconds(60);
+/// A first request that was not heard of for so long will never answer: its process has died.
+const STUCK_AFTER: TimeDelta = TimeDelta::seconds(6);
+/// How often a request that runs says so.
+const HEARD_OF_EVERY: Duration = Duration::from_secs(2);
 
 /// A body, and the key of the request when it has one. It is the last argument of a handler: who asks is known by then.
 pub(super) struct Keyed<B> {
@@ -121,16 +125,31 @@ impl App {
         }
         let app = Arc::clone(self);
         let task = async move {
-            let row = Row { user, key: &key.key, request_hash: &key.request_hash, at };
+            let mut row = Row { user, key: &key.key, request_hash: &key.request_hash, at };
             // In a task of its own, so that a panic gives the key back as well.
-            let done = tokio::spawn(work.in_current_span()).await;
-            let done = done.unwrap_or_else(|error| {
+            let work = tokio::spawn(work.in_current_span());
+            let done = hold(&app, &mut row, work).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "a handler panicked");
                 Err(Problem::Internal)
             });
             keep(&app, &row, done).await
         };
         tokio::spawn(task.in_current_span()).await.unwrap_or(Err(Problem::Internal))
+    }
+}
+
+/// Waits for the work, and says now and then that it runs, so that nobody takes its key for a dead one's.
+async fn hold<T>(app: &App, row: &mut Row<'_>, mut work: JoinHandle<T>) -> Result<T, JoinError> {
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(HEARD_OF_EVERY) => {
+                let now = app.clock.now();
+                if repeats::still_runs(&app.db, row, now).await.is_ok_and(|kept| kept) {
+                    row.at = now;
+                }
+            }
+        }
     }
 }
 
@@ -142,7 +161,7 @@ async fn keep(app: &App, row: &Row<'_>, done: Result<Response, Problem>) -> Resu
     };
     if passing {
         if let Err(error) = repeats::give_back(&app.db, row).await {
-            tracing::warn!(%error, "an idempotency key could not be given back; it is free again in a minute");
+            tracing::warn!(%error, "an idempotency key could not be given back; it is free again in a moment");
         }
         return done;
     }

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use crate::embedded::Embedded;
 use crate::kost::Kost;
-use crate::process::{Kasir, Start};
+use crate::process::{Kasir, Start, built};
 use crate::servers::free_port;
 use crate::tls::Front;
 use crate::waiting::{eventually, s};
@@ -117,8 +117,13 @@ impl House {
 
     /// Starts a role, and waits until somebody answers.
     async fn start(&self, role: &str) -> Kasir {
-        let start =
-            Start { role: Some(role), environment: &self.environment, dir: self.dir.path(), name: role };
+        let start = Start {
+            program: built(),
+            role: Some(role),
+            environment: &self.environment,
+            dir: self.dir.path(),
+            name: role,
+        };
         let process = start.start();
         eventually(s(20), "it answers", async || {
             match tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await {
@@ -132,7 +137,13 @@ impl House {
 
     async fn migrate(&self) {
         let environment = &self.environment;
-        let start = Start { role: Some("migrate"), environment, dir: self.dir.path(), name: "migrate" };
+        let start = Start {
+            program: built(),
+            role: Some("migrate"),
+            environment,
+            dir: self.dir.path(),
+            name: "migrate",
+        };
         assert!(start.start().ends_within(s(20)).await.success());
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::process::Command;
 
 use crate::kost::{assert_nothing_leaked, show_logs};
-use crate::process::{Kasir, Start};
+use crate::process::{Kasir, Start, built};
 use crate::servers::free_port;
 use crate::waiting::{eventually, s};
 
@@ -47,11 +47,11 @@ impl Printed {
 }
 
 /// The walk-through: four commands, in the order in which they are printed.
-struct WalkThrough {
+pub(crate) struct WalkThrough {
     list_bills: String,
-    pay: String,
+    pub(crate) pay: String,
     look: String,
-    settle: String,
+    pub(crate) settle: String,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,7 +93,7 @@ async fn pay_by(walk: &WalkThrough) -> String {
 }
 
 /// Looks at the payment by the printed command until it says so.
-async fn see(walk: &WalkThrough, invoice: &str, word: &str) {
+pub(crate) async fn see(walk: &WalkThrough, invoice: &str, word: &str) {
     eventually(s(20), word, async || match run(&walk.look, invoice).await {
         payment if payment.contains(word) => Ok(()),
         payment => Err(payment),
@@ -102,7 +102,7 @@ async fn see(walk: &WalkThrough, invoice: &str, word: &str) {
 }
 
 /// Runs a printed command in a shell; gives what it prints.
-async fn run(command: &str, invoice: &str) -> String {
+pub(crate) async fn run(command: &str, invoice: &str) -> String {
     let shell =
         Command::new("sh").args(["-c", command]).env("INVOICE", invoice).stdin(Stdio::null()).output();
     let ended = shell.await.unwrap();
@@ -128,7 +128,8 @@ impl Embedded {
     /// Starts it, and waits until it answers.
     pub(crate) async fn start(&self, name: &str) -> Kasir {
         let begun = Instant::now();
-        let start = Start { role: None, environment: &self.environment, dir: self.path(), name };
+        let start =
+            Start { program: built(), role: None, environment: &self.environment, dir: self.path(), name };
         let process = start.start();
         let ready = format!("curl -sf http://{}/readyz || true", self.environment[0].1);
         eventually(s(20), "kasir is ready", async || match run(&ready, "").await {
@@ -141,7 +142,7 @@ impl Embedded {
     }
 
     /// Reads the walk-through that the process of this name printed: blocks of lines between empty ones.
-    async fn walk_through(&self, name: &str) -> WalkThrough {
+    pub(crate) async fn walk_through(&self, name: &str) -> WalkThrough {
         let file = self.path().join(format!("{name}.out"));
         eventually(s(5), "the walk-through is printed", async || {
             let printed = std::fs::read_to_string(&file).unwrap();

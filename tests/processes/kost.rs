@@ -16,7 +16,7 @@ use store::{bills, methods, people, rooms};
 use tempfile::TempDir;
 
 use crate::front_end::FrontEnd;
-use crate::process::{Kasir, Start};
+use crate::process::{Kasir, Start, built};
 use crate::servers::{Redis, free_port, new_database};
 use crate::waiting::s;
 
@@ -68,7 +68,7 @@ impl Kost {
         let keys = Keys::draw(&clock);
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("kasir.toml"), FILE).unwrap();
-        let redis = Redis::start(dir.path(), &keys.redis).await;
+        let redis = Redis::start(dir.path(), &keys.redis, false).await;
         let sim = Simulator::start(Options {
             server_key: keys.server.clone(),
             client_key: keys.client.clone(),
@@ -126,7 +126,14 @@ impl Kost {
         let environment = self.environment(port);
         let number = self.started.fetch_add(1, Ordering::SeqCst);
         let name = format!("{number}-{role}");
-        Start { role: Some(role), environment: &environment, dir: self.dir.path(), name: &name }.start()
+        let start = Start {
+            program: built(),
+            role: Some(role),
+            environment: &environment,
+            dir: self.dir.path(),
+            name: &name,
+        };
+        start.start()
     }
 
     /// What every process of this house has in its environment.

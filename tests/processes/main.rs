@@ -10,6 +10,7 @@
     reason = "a test that cannot go on is over"
 )]
 
+mod backup;
 mod books;
 mod crowd;
 mod doctor;

@@ -13,8 +13,15 @@ pub(crate) struct Kasir {
     log: PathBuf,
 }
 
+/// The `kasir` that was built with these tests.
+pub(crate) fn built() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_kasir"))
+}
+
 /// How to start a `kasir`.
 pub(crate) struct Start<'a> {
+    /// The program: what was built with these tests, or a copy of it.
+    pub(crate) program: &'a Path,
     /// `api`, `worker` …, or none for everything in one process.
     pub(crate) role: Option<&'a str>,
     /// The whole environment, but for the PATH.
@@ -30,7 +37,7 @@ impl Start<'_> {
     pub(crate) fn start(&self) -> Kasir {
         let log = self.dir.join(format!("{}.log", self.name));
         let out = self.dir.join(format!("{}.out", self.name));
-        let child = Command::new(env!("CARGO_BIN_EXE_kasir"))
+        let child = Command::new(self.program)
             .args(self.role)
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
@@ -87,11 +94,14 @@ impl Kasir {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Fails the test when it has ended by itself.
     pub(crate) fn assert_alive(&mut self) {
-        if let Some(status) = self.child.try_wait().unwrap() {
-            panic!("{} ended by itself ({status}): {}", self.log.display(), self.logged());
-        }
+        assert!(!self.has_ended(), "{} ended by itself: {}", self.log.display(), self.logged());
     }
 }
 

@@ -33,14 +33,21 @@ pub(crate) struct Redis {
     port: u16,
     password: String,
     dir: PathBuf,
+    /// Whether it writes down what it is told, and knows it again after a kill.
+    remembers: bool,
     process: Option<Child>,
 }
 
 impl Redis {
-    /// Starts one that keeps nothing on the disk.
-    pub(crate) async fn start(dir: &Path, password: &str) -> Self {
-        let mut redis =
-            Self { port: free_port(), password: password.to_owned(), dir: dir.to_owned(), process: None };
+    /// Starts one that writes everything down in its append-only file, or one that keeps nothing.
+    pub(crate) async fn start(dir: &Path, password: &str, remembers: bool) -> Self {
+        let mut redis = Self {
+            port: free_port(),
+            password: password.to_owned(),
+            dir: dir.to_owned(),
+            remembers,
+            process: None,
+        };
         redis.start_again().await;
         redis
     }
@@ -75,7 +82,7 @@ impl Redis {
         crate::process::signal(signal, pid).await;
     }
 
-    /// Starts it again at the same address, with nothing in it.
+    /// Starts it again at the same address; with nothing in it, unless it remembers.
     pub(crate) async fn start_again(&mut self) {
         let log = std::fs::File::create(self.dir.join("redis.log")).unwrap();
         let process = Command::new(variable("KASIR_TEST_REDIS_SERVER"))
@@ -87,7 +94,7 @@ impl Redis {
                 "--save",
                 "",
                 "--appendonly",
-                "no",
+                if self.remembers { "yes" } else { "no" },
             ])
             .args(["--requirepass", &self.password, "--dir"])
             .arg(&self.dir)
@@ -97,7 +104,7 @@ impl Redis {
             .spawn()
             .unwrap();
         self.process = Some(process);
-        eventually(s(10), "Redis answers", async || self.ask::<String>(redis::cmd("PING")).await).await;
+        eventually(s(30), "Redis answers", async || self.ask::<String>(redis::cmd("PING")).await).await;
     }
 
     /// Loses everything, and gives how many ids waited in it.
@@ -115,7 +122,8 @@ impl Redis {
         self.ask(redis::cmd("DBSIZE")).await.unwrap()
     }
 
-    async fn ask<T: redis::FromRedisValue>(&self, command: redis::Cmd) -> Result<T, String> {
+    /// Has it do a command.
+    pub(crate) async fn ask<T: redis::FromRedisValue>(&self, command: redis::Cmd) -> Result<T, String> {
         let client = redis::Client::open(self.url()).unwrap();
         let mut connection =
             client.get_multiplexed_async_connection().await.map_err(|error| error.to_string())?;

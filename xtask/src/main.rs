@@ -2,6 +2,7 @@
 
 mod api;
 mod browser;
+mod chaos;
 mod clients;
 mod controls;
 mod house;
@@ -38,6 +39,7 @@ enum Command {
     Overload(load::Overload),
     Soak(load::Soak),
     Storm(storm::Storm),
+    Chaos(chaos::Chaos),
 }
 
 const EXAMPLES: &str = "\
@@ -51,6 +53,7 @@ Examples:
   cargo xtask overload                               ten times what the service sustains
   cargo xtask soak --minutes 30                      what usual work does to its memory
   cargo xtask storm --seeds 1000                     storms over the whole service
+  cargo xtask chaos --short                          kill what can be killed, and lose nothing
   cargo xtask test --only unit                       seconds, no servers
   cargo xtask test --no-lint -- -p store             one crate, both databases
   cargo xtask servers -- cargo nextest run -p store  the same without the ceremony
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Overload(command) => command.run(),
         Command::Soak(command) => command.run(),
         Command::Storm(command) => command.run(),
+        Command::Chaos(command) => command.run(),
     };
     ended.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");

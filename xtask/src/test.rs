@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 
 use crate::api;
 use crate::browser;
+use crate::chaos;
 use crate::clients;
 use crate::packages;
 use crate::servers::Servers;
@@ -20,7 +21,8 @@ use crate::steps::{cargo, step};
 /// servers listen on free ports of 127.0.0.1 and keep their files in a temporary directory; both are gone
 /// when the command ends, however it ends. A failing step ends the run, and the exit code is not zero.
 ///
-/// When they have passed, the dashboard is tried in Chromium, unless tests were selected.
+/// When they have passed, the dashboard is tried in Chromium, and the service is hurt for two minutes, unless tests
+/// were selected.
 ///
 /// The tests find the servers in KASIR_TEST_POSTGRES, KASIR_TEST_REDIS, KASIR_TEST_REDIS_SERVER and
 /// KASIR_TEST_POSTGRES_BIN. Without cargo-nextest they are run by `cargo test`.
@@ -46,8 +48,8 @@ pub(crate) struct Test {
     #[arg(long, conflicts_with_all = ["api", "clients", "only", "no_lint", "nextest_args"])]
     browser: bool,
 
-    /// Handed to `cargo nextest run`: `-p store`, part of a test's name; leaves out the doc tests and the
-    /// browser
+    /// Handed to `cargo nextest run`: `-p store`, part of a test's name; leaves out the doc tests, the
+    /// browser and the chaos
     #[arg(last = true, value_name = "NEXTEST ARGS")]
     nextest_args: Vec<String>,
 }
@@ -93,6 +95,7 @@ impl Test {
         drop(servers);
         if self.is_whole() {
             browser::check()?;
+            chaos::check()?;
         }
         eprintln!("xtask: every step passed in {:.1?}", begun.elapsed());
         Ok(ExitCode::SUCCESS)

@@ -16,7 +16,9 @@ const EVERY_IN_BACKLOG: Duration = Duration::from_millis(100);
 /// A job younger than this is left to the push that follows its commit.
 const GRACE: Duration = Duration::from_millis(500);
 /// An id that was pushed so long ago and not claimed is taken for lost.
-const PUSH_AGAIN: Duration = Duration::from_secs(10);
+const PUSH_AGAIN: Duration = Duration::from_secs(5);
+/// The clocks of our processes differ by less than this.
+const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(60);
 /// Ids taken from the ledger in one go.
 const BATCH: usize = 500;
 
@@ -25,6 +27,8 @@ pub(crate) struct Relay {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) lanes: Arc<Lanes>,
+    /// How long a lease lasts.
+    pub(crate) lease: Duration,
 }
 
 impl Relay {
@@ -49,7 +53,8 @@ impl Relay {
     /// Takes back, hands over and tidies up once. True when there was more than the lane has room for.
     pub(crate) async fn tick(&self, grace: Duration) -> Result<bool, StoreError> {
         self.forget_ended().await;
-        let taken_back = ledger::reap(&self.db, self.clock.now()).await?;
+        let now = self.clock.now();
+        let taken_back = ledger::reap(&self.db, now, now + delta(self.lease + CLOCKS_DIFFER_BY)).await?;
         if taken_back > 0 {
             tracing::warn!(jobs = taken_back, "took back jobs whose worker stopped");
         }

@@ -39,7 +39,7 @@ impl Default for Limits {
         Self {
             jobs_at_once: 16,
             job_timeout: Duration::from_secs(45),
-            lease: Duration::from_secs(10),
+            lease: Duration::from_secs(6),
             backoff_min: Duration::from_secs(1),
             backoff_max: Duration::from_secs(300),
             grace: Duration::from_secs(15),

@@ -73,8 +73,12 @@ impl<P: Performer> Workforce<P> {
     /// Starts the workers of this process. The relay runs by itself after [`Workforce::run`] is called.
     #[must_use]
     pub fn start(queue: &Queue, performer: P, limits: Limits, stop: Stop) -> Self {
-        let relay =
-            Relay { db: queue.db.clone(), clock: queue.clock.clone(), lanes: Arc::clone(&queue.lanes) };
+        let relay = Relay {
+            db: queue.db.clone(),
+            clock: queue.clock.clone(),
+            lanes: Arc::clone(&queue.lanes),
+            lease: limits.lease,
+        };
         let places = Arc::new(Semaphore::new(limits.jobs_at_once));
         let runner = Runner {
             queue: queue.clone(),

@@ -198,7 +198,7 @@ async fn a_lease_is_kept_while_the_job_runs() {
         tokio::time::sleep(Duration::from_millis(20)).await;
         place.clock.advance(Duration::from_millis(20));
     }
-    assert_eq!(ledger::reap(&place.db, place.clock.now()).await.unwrap(), 0);
+    assert_eq!(ledger::reap(&place.db, place.clock.now(), domain::Time::MAX_UTC).await.unwrap(), 0);
     place.hand.go_on.notify_one();
     force.drain().await.unwrap();
     assert_eq!(place.outcomes(id).await, ["done"]);
@@ -212,7 +212,7 @@ async fn a_worker_that_lost_its_lease_writes_nothing() {
     let id = place.add("wait").await;
     place.hand.begun.notified().await;
     place.clock.advance(Duration::from_secs(60));
-    assert_eq!(ledger::reap(&place.db, place.clock.now()).await.unwrap(), 1);
+    assert_eq!(ledger::reap(&place.db, place.clock.now(), domain::Time::MAX_UTC).await.unwrap(), 1);
     // The relay gives it to another attempt, which waits likewise; both are let go.
     let drained = tokio::spawn(async move { force.drain().await });
     place.hand.begun.notified().await;

@@ -1,12 +1,15 @@
 //! The database: SQLite in one file, or PostgreSQL.
 
+use std::pin::Pin;
 use std::str::FromStr as _;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, PgPool, SqlitePool};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqlitePool};
 
 use crate::{StoreError, read};
 
@@ -91,7 +94,8 @@ async fn connect_sqlite(url: &str, options: &Options) -> Result<Db, StoreError> 
     // Programs that open a new file at the same moment get in each other's way while they make it a WAL file; SQLite
     // then refuses at once instead of waiting.
     let writer = loop {
-        match pool().max_connections(1).connect_with(file.clone()).await.map_err(StoreError::from) {
+        let one = pool().max_connections(1).before_acquire(|connection, _| is_usable(connection));
+        match one.connect_with(file.clone()).await.map_err(StoreError::from) {
             Err(StoreError::Unavailable(_)) if pauses > 0 => {
                 pauses -= 1;
                 tokio::time::sleep(PAUSE).await;
@@ -102,6 +106,15 @@ async fn connect_sqlite(url: &str, options: &Options) -> Result<Db, StoreError> 
     let readers =
         pool().max_connections(options.connections.max(1)).connect_with(file.read_only(true)).await?;
     Ok(Db::Sqlite { writer, readers })
+}
+
+/// SQLite ends a transaction by itself when the disk is full. sqlx then counts it as open for ever, and begins no other on
+/// this connection, so another one takes its place.
+fn is_usable(
+    connection: &mut SqliteConnection,
+) -> Pin<Box<dyn Future<Output = sqlx::Result<bool>> + Send + '_>> {
+    let is_usable = !connection.is_in_transaction();
+    Box::pin(async move { Ok(is_usable) })
 }
 
 async fn connect_postgres(url: &str, options: &Options) -> Result<Db, StoreError> {
@@ -133,6 +146,11 @@ pub async fn migrate(db: &Db) -> Result<(), StoreError> {
         Db::Postgres(pool) => POSTGRES.run(pool).await?,
     }
     Ok(())
+}
+
+/// The versions of the migrations that a SQLite file can have.
+pub(crate) fn known_migrations() -> Vec<i64> {
+    SQLITE.iter().map(|migration| migration.version).collect()
 }
 
 /// How many migrations the database still lacks.

@@ -24,6 +24,12 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the schema could not be migrated: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// A copy of the books that is not whole.
+    #[error("the copy is no good: {0}")]
+    Damaged(String),
+    /// The books are on a server, which has tools of its own for this.
+    #[error("the books are in PostgreSQL, not in a file")]
+    NoFile,
     /// `DATABASE_URL` names no database that we know.
     #[error("{0:?} is no database: use sqlite://FILE or postgres://USER@HOST/NAME")]
     UnknownDatabase(String),
@@ -33,6 +39,8 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let passing = match &error {
             sqlx::Error::Io(_)
+            // A server that hangs up in the middle of a word, as one does that goes away.
+            | sqlx::Error::Protocol(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
@@ -56,12 +64,12 @@ impl StoreError {
     }
 }
 
-/// Codes of trouble that passes: PostgreSQL's connection (08), resource (53), shutdown (57P) and serialisation classes
-/// (40), SQLite's BUSY (5), LOCKED (6), IOERR (10) and FULL (13) with their extended forms.
+/// Codes of trouble that passes: PostgreSQL's connection (08), resource (53), intervention (57: shutdown, a statement that
+/// took too long) and serialisation classes (40), and a server that is read-only for now (25006); SQLite's BUSY (5), LOCKED (6), IOERR (10) and FULL (13) with their extended forms.
 fn is_passing(code: &str) -> bool {
     // PostgreSQL's codes have five characters, SQLite's at most four.
     if code.len() == 5 {
-        return ["08", "53", "57P", "40"].iter().any(|class| code.starts_with(class));
+        return ["08", "53", "57", "40", "25006"].iter().any(|class| code.starts_with(class));
     }
     code.parse::<u32>().is_ok_and(|number| matches!(number & 0xff, 5 | 6 | 10 | 13))
 }

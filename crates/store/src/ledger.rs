@@ -297,21 +297,24 @@ async fn record_attempt(tx: &mut Tx, attempt: &Attempt<'_>, now: Time) -> Result
     Ok(())
 }
 
-/// Takes back the jobs whose worker was not heard of until its lease ended. Gives how many there were.
+/// Takes back the jobs whose worker was not heard of until its lease ended. Gives how many there were. They keep the time
+/// at which they were due, so that they are the next to be taken.
+///
+/// A lease that ends after `latest` was given by a clock that is ahead. It is taken back as well: nobody could wait for its
+/// end, and the worker, should it live, writes nothing any more.
 ///
 /// # Errors
 /// When the database does.
-pub async fn reap(db: &Db, now: Time) -> Result<usize, StoreError> {
+pub async fn reap(db: &Db, now: Time, latest: Time) -> Result<usize, StoreError> {
     const SQL: &str = "
         UPDATE jobs
         SET state = CASE WHEN attempts >= max_attempts AND NOT again THEN 'dead' ELSE 'ready' END,
-            last_error = 'its worker stopped', again = FALSE, run_at = $1, pushed_at = NULL,
+            last_error = 'its worker stopped', again = FALSE, pushed_at = NULL,
             lease_token = NULL, lease_until = NULL, finished_at = $1
-        WHERE state = 'running' AND lease_until <= $1
+        WHERE state = 'running' AND (lease_until <= $1 OR lease_until > $2)
         RETURNING id, attempts, started_at";
     let mut tx = Tx::begin(db).await?;
-    let lost: Vec<(i64, i64, Option<i64>)> =
-        in_tx!(&mut tx, conn => sqlx::query_as(SQL).bind(millis(now)).fetch_all(conn).await?);
+    let lost: Vec<(i64, i64, Option<i64>)> = in_tx!(&mut tx, conn => sqlx::query_as(SQL).bind(millis(now)).bind(millis(latest)).fetch_all(conn).await?);
     for (id, attempt, started_at) in &lost {
         let (attempt, started_at) = (*attempt, *started_at);
         let record = Attempt { job_id: JobId(*id), attempt, started_at, outcome: "lost", note: None };
@@ -335,14 +338,14 @@ pub struct Take {
 /// Takes due jobs; a test looks at how the databases carry it out.
 pub const TAKE_DUE: &str = "
     UPDATE jobs SET pushed_at = $4
-    WHERE state = 'ready' AND (pushed_at IS NULL OR pushed_at <= $2) AND id IN (
+    WHERE state = 'ready' AND (pushed_at IS NULL OR pushed_at <= $2 OR pushed_at > $4) AND id IN (
         SELECT id FROM jobs
-        WHERE state = 'ready' AND run_at <= $1 AND (pushed_at IS NULL OR pushed_at <= $2)
+        WHERE state = 'ready' AND run_at <= $1 AND (pushed_at IS NULL OR pushed_at <= $2 OR pushed_at > $4)
             AND kind NOT IN (SELECT kind FROM paused_kinds)
         ORDER BY run_at, id LIMIT $3)
     RETURNING id";
 
-/// Takes due jobs that were never pushed, or long ago, and marks them as pushed. Two relays never take the same.
+/// Takes due jobs that were never pushed, or long ago, or by a clock that is ahead, and marks them as pushed. Two relays never take the same.
 /// Those of a paused kind wait.
 ///
 /// # Errors

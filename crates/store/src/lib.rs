@@ -14,6 +14,7 @@ mod tx;
 
 pub mod api_keys;
 pub mod audit;
+pub mod backup;
 pub mod bills;
 pub mod board;
 pub mod calls;

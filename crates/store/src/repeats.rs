@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::{Time, UserId};
 
 use crate::time::millis;
-use crate::{Db, StoreError, Tx, in_tx};
+use crate::{Db, StoreError, Tx, in_tx, write};
 
 /// How long an answer is kept.
 pub const KEPT: Duration = Duration::from_secs(72 * 3600);
@@ -19,7 +19,8 @@ pub struct Keyed<'a> {
     pub key: &'a str,
     /// Names the request: method, path and body.
     pub request_hash: &'a str,
-    /// When it came. Who took the key anew, because the one before never answered, came at another time.
+    /// When it came, or was last heard of. Who took the key anew, because the one before was not heard of any more, came at
+    /// another time.
     pub at: Time,
 }
 
@@ -41,12 +42,12 @@ pub enum Standing {
 pub struct Window {
     /// Answers from before this are forgotten.
     pub since: Time,
-    /// A request that began before this and did not answer is not awaited any longer.
+    /// A request that was not heard of since this and did not answer is not awaited any longer.
     pub stuck: Time,
 }
 
 /// Takes the key, or says what is known of it. A key older than `since` counts as new, and so does one whose first
-/// request began before `stuck` and never answered.
+/// request was not heard of since `stuck` and never answered.
 ///
 /// # Errors
 /// When the database does.
@@ -82,6 +83,26 @@ pub async fn take(db: &Db, keyed: &Keyed<'_>, window: Window) -> Result<Standing
         // Given back at this moment: who asks again gets it.
         Some(_) | None => Standing::Running,
     })
+}
+
+/// Says that the first request of a key still runs; it is known by this time from now on. False when the key was taken anew
+/// meanwhile.
+///
+/// # Errors
+/// When the database does.
+pub async fn still_runs(db: &Db, keyed: &Keyed<'_>, now: Time) -> Result<bool, StoreError> {
+    const SQL: &str = "
+        UPDATE idempotency_keys SET created_at = $4
+        WHERE user_id = $1 AND key = $2 AND created_at = $3 AND status IS NULL";
+    let rows = write!(db, pool => sqlx::query(SQL)
+        .bind(keyed.user.0)
+        .bind(keyed.key)
+        .bind(millis(keyed.at))
+        .bind(millis(now))
+        .execute(pool)
+        .await?
+        .rows_affected());
+    Ok(rows == 1)
 }
 
 /// Keeps the answer to the first request of a key. Nothing is kept when the key was taken anew meanwhile.

@@ -4,13 +4,14 @@ use domain::JobId;
 use store::ledger::{Finish, NewJob};
 use store::{Db, jobs, ledger};
 
-use crate::support::{LEASE, add, at, claim, job, number};
+use crate::support::{LEASE, NEVER, add, at, claim, job, number};
 
 on_both![
     a_job_is_claimed_when_it_is_due_and_once,
     a_claim_tells_the_worker_what_to_do,
     a_lease_is_renewed_by_its_holder_only,
     a_lease_that_ended_gives_the_job_back,
+    a_lease_of_a_clock_that_is_ahead_gives_the_job_back_at_once,
     a_job_whose_workers_keep_stopping_is_dead,
     a_stopped_worker_does_not_lose_the_news_that_came_meanwhile,
     a_worker_that_comes_back_too_late_ends_nothing,
@@ -42,13 +43,13 @@ async fn a_lease_is_renewed_by_its_holder_only(db: Db) {
     let id = add(&db, job("sync:1")).await;
     let work = claim(&db, id, "one", at(1)).await.unwrap();
     assert!(ledger::renew(&db, &work.lease, at(8), LEASE).await.unwrap());
-    assert_eq!(ledger::reap(&db, at(17)).await.unwrap(), 0);
+    assert_eq!(ledger::reap(&db, at(17), NEVER).await.unwrap(), 0);
 
     let mut stranger = work.lease.clone();
     stranger.token = "two".to_owned();
     assert!(!ledger::renew(&db, &stranger, at(9), LEASE).await.unwrap());
 
-    assert_eq!(ledger::reap(&db, at(18)).await.unwrap(), 1);
+    assert_eq!(ledger::reap(&db, at(18), NEVER).await.unwrap(), 1);
     assert!(!ledger::renew(&db, &work.lease, at(18), LEASE).await.unwrap());
     let next = claim(&db, id, "three", at(19)).await.unwrap();
     assert!(!ledger::renew(&db, &work.lease, at(19), LEASE).await.unwrap());
@@ -61,12 +62,12 @@ async fn a_lease_that_ended_gives_the_job_back(db: Db) {
     let other = add(&db, job("sync:2")).await;
     claim(&db, id, "one", at(1)).await.unwrap();
     claim(&db, other, "two", at(5)).await.unwrap();
-    assert_eq!(ledger::reap(&db, at(10)).await.unwrap(), 0);
-    assert_eq!(ledger::reap(&db, at(11)).await.unwrap(), 1);
-    assert_eq!(ledger::reap(&db, at(11)).await.unwrap(), 0);
+    assert_eq!(ledger::reap(&db, at(10), NEVER).await.unwrap(), 0);
+    assert_eq!(ledger::reap(&db, at(11), NEVER).await.unwrap(), 1);
+    assert_eq!(ledger::reap(&db, at(11), NEVER).await.unwrap(), 0);
 
     let back = jobs::find(&db, id).await.unwrap().unwrap();
-    assert_eq!((back.state.as_str(), back.attempts, back.run_at), ("ready", 1, at(11)));
+    assert_eq!((back.state.as_str(), back.attempts, back.run_at), ("ready", 1, at(0)));
     assert_eq!(back.last_error.as_deref(), Some("its worker stopped"));
     assert_eq!(back.finished_at, Some(at(11)));
     let attempts = jobs::attempts_of(&db, id).await.unwrap();
@@ -76,12 +77,23 @@ async fn a_lease_that_ended_gives_the_job_back(db: Db) {
     assert_eq!(claim(&db, id, "three", at(11)).await.unwrap().lease.attempt, 2);
 }
 
+async fn a_lease_of_a_clock_that_is_ahead_gives_the_job_back_at_once(db: Db) {
+    let id = add(&db, job("sync:1")).await;
+    let ahead = claim(&db, id, "one", at(3_600)).await.unwrap();
+    assert_eq!(ledger::reap(&db, at(5), at(3_610)).await.unwrap(), 0, "it may be right");
+    assert_eq!(ledger::reap(&db, at(5), at(75)).await.unwrap(), 1);
+    let next = claim(&db, id, "two", at(5)).await.unwrap();
+    assert_eq!(next.lease.attempt, 2);
+    assert!(!ledger::finish(&db, &ahead.lease, &Finish::Done, at(3_601)).await.unwrap());
+    assert!(ledger::finish(&db, &next.lease, &Finish::Done, at(6)).await.unwrap());
+}
+
 async fn a_job_whose_workers_keep_stopping_is_dead(db: Db) {
     let id = add(&db, NewJob { max_attempts: 2, ..job("sync:1") }).await;
     for (attempt, token) in [(1, "one"), (2, "two")] {
         let work = claim(&db, id, token, at(attempt * 100)).await.unwrap();
         assert_eq!(work.lease.attempt, attempt);
-        assert_eq!(ledger::reap(&db, at(attempt * 100 + 10)).await.unwrap(), 1);
+        assert_eq!(ledger::reap(&db, at(attempt * 100 + 10), NEVER).await.unwrap(), 1);
     }
     let dead = jobs::find(&db, id).await.unwrap().unwrap();
     assert_eq!((dead.state.as_str(), dead.attempts, dead.finished_at), ("dead", 2, Some(at(210))));
@@ -94,18 +106,18 @@ async fn a_stopped_worker_does_not_lose_the_news_that_came_meanwhile(db: Db) {
     let id = add(&db, NewJob { max_attempts: 1, ..job("sync:1") }).await;
     claim(&db, id, "one", at(1)).await.unwrap();
     assert_eq!(ledger::add(&db, &[job("sync:1")], at(2)).await.unwrap(), []);
-    assert_eq!(ledger::reap(&db, at(20)).await.unwrap(), 1);
+    assert_eq!(ledger::reap(&db, at(20), NEVER).await.unwrap(), 1);
     assert_eq!(jobs::find(&db, id).await.unwrap().unwrap().state, "ready");
     // The news was heard: the next time it is dead.
     claim(&db, id, "two", at(21)).await.unwrap();
-    assert_eq!(ledger::reap(&db, at(40)).await.unwrap(), 1);
+    assert_eq!(ledger::reap(&db, at(40), NEVER).await.unwrap(), 1);
     assert_eq!(jobs::find(&db, id).await.unwrap().unwrap().state, "dead");
 }
 
 async fn a_worker_that_comes_back_too_late_ends_nothing(db: Db) {
     let id = add(&db, job("sync:1")).await;
     let late = claim(&db, id, "one", at(1)).await.unwrap();
-    ledger::reap(&db, at(20)).await.unwrap();
+    ledger::reap(&db, at(20), NEVER).await.unwrap();
     assert!(!ledger::finish(&db, &late.lease, &Finish::Done, at(20)).await.unwrap());
     let next = claim(&db, id, "two", at(21)).await.unwrap();
     assert!(!ledger::finish(&db, &late.lease, &Finish::Done, at(22)).await.unwrap());
@@ -119,6 +131,6 @@ async fn a_worker_that_is_late_but_was_not_missed_ends_its_job(db: Db) {
     let id = add(&db, job("sync:1")).await;
     let late = claim(&db, id, "one", at(1)).await.unwrap();
     assert!(ledger::finish(&db, &late.lease, &Finish::Done, at(500)).await.unwrap());
-    assert_eq!(ledger::reap(&db, at(500)).await.unwrap(), 0);
+    assert_eq!(ledger::reap(&db, at(500), NEVER).await.unwrap(), 0);
     assert_eq!(jobs::find(&db, id).await.unwrap().unwrap().state, "done");
 }

@@ -5,7 +5,7 @@ use store::jobs::{Attempt, Job};
 use store::ledger::Finish;
 use store::{Db, jobs, ledger};
 
-use crate::support::{add, at, claim, job, number};
+use crate::support::{NEVER, add, at, claim, job, number};
 
 on_both![
     a_done_job_is_done,
@@ -98,6 +98,6 @@ async fn a_job_that_comes_again_is_pushed_again(db: Db) {
     ends(&db, id, &Finish::Retry { at: at(30), error: "no answer".to_owned() }, at(2)).await;
     assert_eq!(ledger::take_due(&db, take, at(30)).await.unwrap(), [id]);
     claim(&db, id, "two", at(31)).await.unwrap();
-    ledger::reap(&db, at(60)).await.unwrap();
+    ledger::reap(&db, at(60), NEVER).await.unwrap();
     assert_eq!(ledger::take_due(&db, take, at(60)).await.unwrap(), [id]);
 }

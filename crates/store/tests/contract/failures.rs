@@ -71,11 +71,57 @@ async fn a_server_that_is_not_there_is_trouble_that_passes() {
 }
 
 #[tokio::test]
+async fn a_server_that_hangs_up_at_once_is_trouble_that_passes() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let hanging_up = tokio::spawn(async move {
+        loop {
+            drop(listener.accept().await);
+        }
+    });
+    let url = format!("postgres://kasir:hush@127.0.0.1:{port}/kasir");
+    let error = store::connect(&url, &Options::default()).await.unwrap_err();
+    hanging_up.abort();
+    assert!(error.is_passing(), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_read_only_for_now_is_trouble_that_passes() {
+    on_postgres(async |db: Db| {
+        House::open(&db).await;
+        let Db::Postgres(pool) = &db else { panic!("this is PostgreSQL's story") };
+        let read_only = "ALTER DATABASE CURRENT SET default_transaction_read_only = on";
+        let name: String =
+            sqlx::query_scalar("SELECT current_database()::text").fetch_one(pool).await.unwrap();
+        let read_only = read_only.replace("CURRENT", &name);
+        sqlx::query(AssertSqlSafe(read_only)).execute(pool).await.unwrap();
+        let options = pool.connect_options().as_ref().clone();
+        let fresh = Db::Postgres(sqlx::PgPool::connect_with(options).await.unwrap());
+        let refused = ledger::add(&fresh, &[job("sync:1")], at(0)).await.unwrap_err();
+        assert!(refused.is_passing(), "{refused}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_address_of_no_known_database_is_refused_and_its_password_is_not_shown() {
     let error = store::connect("mysql://kasir:hush@localhost/kasir", &Options::default()).await.unwrap_err();
     assert!(matches!(error, StoreError::UnknownDatabase(_)));
     assert!(!error.is_passing());
     assert!(!format!("{error} {error:?}").contains("hush"), "{error}");
+}
+
+#[tokio::test]
+async fn a_transaction_that_sqlite_ended_by_itself_is_not_the_last() {
+    on_sqlite(async |db: Db| {
+        let Db::Sqlite { writer, .. } = &db else { panic!("this is SQLite's story") };
+        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        // As SQLite does when a commit finds the disk full; the wish to roll back that follows finds nothing.
+        sqlx::query("ROLLBACK").execute(&mut *tx).await.unwrap();
+        drop(tx);
+        ledger::add(&db, &[job("sync:later")], at(0)).await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ macro_rules! on_both {
 }
 
 mod audit;
+mod backup;
 mod board;
 mod board_orders;
 mod calls;

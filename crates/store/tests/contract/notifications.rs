@@ -6,7 +6,7 @@ use store::ledger::{Lease, NewJob};
 use store::notifications::{Conclusion, NewNotification};
 use store::{Db, Written, jobs, ledger, notifications};
 
-use crate::support::{House, at, claim, job, number};
+use crate::support::{House, NEVER, at, claim, job, number};
 
 on_both![
     a_notification_is_kept_with_the_job_that_deals_with_it,
@@ -106,7 +106,7 @@ async fn a_conclusion_commits_with_its_finding_its_job_and_the_end_of_its_job(db
 async fn a_conclusion_whose_lease_was_lost_writes_nothing(db: Db) {
     let (id, lease) = being_dealt_with(&db).await;
     let before = notifications::find(&db, id).await.unwrap();
-    assert_eq!(ledger::reap(&db, at(100)).await.unwrap(), 1);
+    assert_eq!(ledger::reap(&db, at(100), NEVER).await.unwrap(), 1);
     let conclusion = Conclusion {
         id,
         payment_id: None,

@@ -9,7 +9,7 @@ use store::ledger::{Finish, NewJob, Take};
 use store::notifications::NewNotification;
 use store::{Db, Written, findings, history, jobs, ledger, notifications, payments};
 
-use crate::support::{House, add, at, at_once, claim, job, moves, number};
+use crate::support::{House, NEVER, add, at, at_once, claim, job, moves, number};
 
 on_both![
     of_eight_payments_of_one_bill_one_is_made,
@@ -154,7 +154,7 @@ async fn of_four_reapers_one_takes_the_job_back(db: Db) {
     claim(&db, id, "token", at(1)).await.unwrap();
     let reaped = at_once(4, |_| {
         let db = db.clone();
-        async move { ledger::reap(&db, at(100)).await.unwrap() }
+        async move { ledger::reap(&db, at(100), NEVER).await.unwrap() }
     })
     .await;
     assert_eq!(reaped.iter().sum::<usize>(), 1);

@@ -11,6 +11,7 @@ on_both![
     due_jobs_are_taken_and_not_at_once_again,
     the_longest_due_are_taken_first,
     a_job_that_was_pushed_long_ago_is_pushed_again,
+    a_job_that_was_pushed_by_a_clock_that_is_ahead_is_pushed_again,
     jobs_that_run_or_ended_are_not_taken,
     the_depth_tells_how_the_ledger_stands,
 ];
@@ -47,6 +48,14 @@ async fn a_job_that_was_pushed_long_ago_is_pushed_again(db: Db) {
     assert_eq!(ledger::take_due(&db, take(49), at(49)).await.unwrap(), []);
     assert_eq!(ledger::take_due(&db, take(50), at(50)).await.unwrap(), ids);
     assert_eq!(ledger::take_due(&db, take(51), at(51)).await.unwrap(), []);
+}
+
+async fn a_job_that_was_pushed_by_a_clock_that_is_ahead_is_pushed_again(db: Db) {
+    let ids = jobs_due_at(&db, &[10]).await;
+    let take = |now| Take { due: at(now), pushed_before: at(now - 5), limit: 10 };
+    assert_eq!(ledger::take_due(&db, take(3_600), at(3_600)).await.unwrap(), ids);
+    assert_eq!(ledger::take_due(&db, take(20), at(20)).await.unwrap(), ids);
+    assert_eq!(ledger::take_due(&db, take(21), at(21)).await.unwrap(), []);
 }
 
 async fn jobs_that_run_or_ended_are_not_taken(db: Db) {

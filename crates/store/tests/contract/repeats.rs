@@ -12,6 +12,7 @@ on_both![
     a_key_belongs_to_one_person,
     of_many_at_once_one_takes_the_key,
     a_request_that_never_answered_is_awaited_for_a_while,
+    a_request_that_says_that_it_runs_is_awaited_longer,
     who_comes_too_late_neither_answers_nor_gives_back_for_another,
     an_old_answer_is_forgotten,
     old_keys_are_forgotten_in_batches,
@@ -75,6 +76,19 @@ async fn a_request_that_never_answered_is_awaited_for_a_while(db: Db) {
     assert_eq!(take(&db, &keyed(budi, "pay bca", 60)).await, Standing::Running);
     assert_eq!(take(&db, &keyed(budi, "pay bca", 61)).await, Standing::First);
     assert_eq!(take(&db, &keyed(budi, "pay bca", 62)).await, Standing::Running);
+}
+
+async fn a_request_that_says_that_it_runs_is_awaited_longer(db: Db) {
+    let budi = person(&db, "budi@kost.test").await.unwrap();
+    let first = keyed(budi, "pay bca", 0);
+    assert_eq!(take(&db, &first).await, Standing::First);
+    assert!(repeats::still_runs(&db, &first, at(50)).await.unwrap());
+    assert_eq!(take(&db, &keyed(budi, "pay bca", 110)).await, Standing::Running);
+    assert!(!repeats::still_runs(&db, &first, at(60)).await.unwrap(), "it is known by another time");
+    let heard_of = keyed(budi, "pay bca", 50);
+    repeats::answer(&db, &heard_of, 201, "{}").await.unwrap();
+    assert!(!repeats::still_runs(&db, &heard_of, at(70)).await.unwrap(), "it has answered");
+    assert_eq!(take(&db, &keyed(budi, "pay bca", 111)).await, Standing::Answered(201, "{}".to_owned()));
 }
 
 async fn who_comes_too_late_neither_answers_nor_gives_back_for_another(db: Db) {

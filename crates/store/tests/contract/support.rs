@@ -229,6 +229,9 @@ pub(crate) async fn add(db: &Db, new: NewJob) -> JobId {
 
 pub(crate) const LEASE: Duration = Duration::from_secs(10);
 
+/// No lease is too long.
+pub(crate) const NEVER: Time = Time::MAX_UTC;
+
 /// Claims a job for ten seconds.
 pub(crate) async fn claim(db: &Db, job_id: JobId, token: &str, now: Time) -> Option<Claimed> {
     let claim = Claim { job_id, token: token.to_owned(), length: LEASE };
