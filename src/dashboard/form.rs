@@ -56,11 +56,8 @@ impl Fields {
     /// What a field says as an amount of money; dots and the currency may stand in it, as people write them.
     pub(super) fn rupiah(&self, name: &str) -> Result<Option<Rupiah>, Problem> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let digits: String =
-            text.trim_start_matches("Rp").chars().filter(|c| !matches!(c, '.' | ' ')).collect();
-        let amount = digits.parse::<i64>().ok().and_then(|amount| Rupiah::try_from(amount).ok());
-        let wrong = || Problem::Unprocessable(format!("`{name}` is no amount in rupiah: {text:?}"));
-        amount.map(Some).ok_or_else(wrong)
+        let wrong = |_| Problem::Unprocessable(format!("`{name}` is no amount in rupiah: {text:?}"));
+        text.parse().map(Some).map_err(wrong)
     }
 
     /// What a field says as a day.
@@ -178,7 +175,7 @@ mod tests {
             assert_eq!(read(text), Ok(Some(million)), "{text}");
         }
         assert_eq!(read("  "), Ok(None));
-        for bad in ["-5", "1,5", "abc", "99999999999999999999"] {
+        for bad in ["-5", "1,5", "10.5", "1000000.00", "+10", "1 0", "abc", "99999999999999999999"] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }
