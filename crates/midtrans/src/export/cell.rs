@@ -129,6 +129,9 @@ pub(super) fn time(text: &str) -> Result<Time, &'static str> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
