@@ -16,6 +16,9 @@ use crate::http::admin::jobs::OrderReason;
 use crate::http::admin::{REASON_CHARS_MAX, Why, text};
 use crate::http::{App, Body, Problem};
 
+/// The longest text that is looked for.
+const WORDS_CHARS_MAX: usize = 255;
+
 /// The fields of a form or of a query, as they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Fields(Vec<(String, String)>);
@@ -43,6 +46,12 @@ impl Fields {
     /// What a field holds, to the last space.
     pub(super) fn raw(&self, name: &str) -> &str {
         self.0.iter().find(|(given, _)| given == name).map_or("", |(_, value)| value)
+    }
+
+    /// The same for what is looked for in the books: a short text that prints.
+    pub(super) fn words(&self, name: &str) -> Result<Option<String>, Problem> {
+        let found = self.get(name).map(|given| text(name, given, WORDS_CHARS_MAX)).transpose()?;
+        Ok(found.map(str::to_owned))
     }
 
     /// What a field says as a number, a day or the like. What makes no sense is told by the field's name.
@@ -177,6 +186,16 @@ mod tests {
         assert_eq!(read("  "), Ok(None));
         for bad in ["-5", "1,5", "10.5", "1000000.00", "+10", "1 0", "abc", "99999999999999999999"] {
             assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_looked_for_is_short_and_prints() {
+        let words = |given: &str| Fields::of(&[("q", given)]).words("q");
+        assert_eq!(words(" KSR-1 "), Ok(Some("KSR-1".to_owned())));
+        assert_eq!(words(""), Ok(None));
+        for bad in ["a\0b", &"x".repeat(256)] {
+            assert!(words(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -37,7 +37,7 @@ const PERSONAL: [&str; 9] = [
 pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response, Problem> {
     let v = &visitor;
     let query = &v.view.query;
-    let filter = NotificationFilter { order: query.text("order"), pending: query.get("pending").is_some() };
+    let filter = NotificationFilter { order: query.words("order")?, pending: query.get("pending").is_some() };
     let mut found = notifications::list(&app.db, &filter, page_of(&v.view)).await?;
     let next = cut(&mut found, |one| one.id.0);
     let pending = [("", v.t("Semua", "All")), ("yes", v.t("Belum diproses", "Not processed yet"))];

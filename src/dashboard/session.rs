@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequestParts, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
@@ -163,12 +165,12 @@ pub(super) async fn log_in(
     State(app): State<Arc<App>>,
     Remote(address): Remote,
     (view, headers): (View, HeaderMap),
-    body: String,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     if !is_from_here(&headers) {
         return Err(Problem::ForeignForm);
     }
-    let fields = Fields::parse(body.as_bytes());
+    let fields = Fields::parse(&body.map_err(|_| Problem::TooLarge)?);
     let next = local(fields.get("next"));
     let (email, password) = (fields.get("email").unwrap_or_default(), fields.raw("password"));
     let checked = app.check(email, &Secret::from(password), address).await;

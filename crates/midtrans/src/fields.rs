@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn what_is_of_another_type_is_absent() {
-        let odd = fields(r#"{"a":{},"b":[1,"x",null,{"y":2}],"c":null,"d":true,"e":"","f":200,"g":"a\u0000"}"#);
+        let odd =
+            fields(r#"{"a":{},"b":[1,"x",null,{"y":2}],"c":null,"d":true,"e":"","f":200,"g":"a\u0000"}"#);
         for name in ["a", "b", "c", "d", "e", "g"] {
             assert_eq!(odd.text(name), None);
         }
