@@ -174,6 +174,8 @@ pub(super) fn chosen<'a>(view: &View, name: &str, of: &[&'a str]) -> Option<&'a 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -218,6 +220,15 @@ mod tests {
             &[host, ("sec-fetch-site", "same-site"), ("origin", "https://kost.test:8080")],
         ] {
             assert!(!is_from_here(&headers(foreign)), "{foreign:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_link_says_what_the_fields_said(pairs in prop::collection::vec(("[a-z]{1,4}", ".{0,12}"), 0..6)) {
+            let said: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect();
+            let fields = Fields(said);
+            prop_assert_eq!(Fields::parse(fields.link(&[]).as_bytes()), fields);
         }
     }
 
