@@ -21,7 +21,7 @@ async fn the_service_works_under_a_role_that_can_change_no_table_and_no_history(
     let address = kost.log_in_as(LOG_IN);
 
     let port = free_port();
-    let mut processes = vec![kost.start_api(port).await, kost.start_worker(), kost.start_scheduler()];
+    let mut processes = [kost.start_api(port).await, kost.start_worker(), kost.start_scheduler()];
     let paying = kost.front_end(port).everybody_pays(kost.tenants.clone()).await;
     kost.all_instructed(PAYMENTS, s(30)).await;
     for paying in &paying {
