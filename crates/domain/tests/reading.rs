@@ -1,6 +1,5 @@
 //! What comes from outside as text: it never panics, what is taken says the same when it is written and read again, and
 //! no text is read as another value than the one it shows.
-#![expect(clippy::unwrap_used, reason = "a text of ours is read")]
 
 use chrono::{DateTime, NaiveDate};
 use domain::{
