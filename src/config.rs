@@ -1,7 +1,10 @@
 //! The configuration: the environment wins over `kasir.toml`, the file over the defaults. All mistakes are told at once.
 
 mod file;
+#[cfg(test)]
+mod fuzz;
 mod limits;
+mod maxima;
 mod methods;
 
 use std::fmt;
@@ -98,6 +101,7 @@ impl Config {
             File::default()
         });
         file.check(&mut mistakes);
+        maxima::check(&file, &mut mistakes);
         let database_url = env("DATABASE_URL").unwrap_or_else(|| "sqlite://kasir.db".to_owned());
         check_database_url(&database_url, &mut mistakes);
         let config = Self {
@@ -337,6 +341,17 @@ mod tests {
             "[methods.bca]\nminimum = 1\n",
         ] {
             assert_eq!(rules(wrong).unwrap_err().0.len(), 1, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_none_is_a_mistake() {
+        for wrong in [
+            "[limits]\nhashings_at_once = 4611686018427387904\n",
+            "[limits]\nlease_s = 9223372036854775807\n",
+            "[schedule]\non_read_s = 86401\n",
+        ] {
+            assert_eq!(load(&[], wrong).unwrap_err().0.len(), 1, "{wrong}");
         }
     }
 

@@ -158,7 +158,7 @@ async fn told(db: &Db, payment: &Payment) -> Result<Vec<Entry>, StoreError> {
             kind: "told",
             what: format!("a notification of {}", told.event.as_deref().unwrap_or("nothing we know")),
             data: json!({
-                "seen": told.seen, "verified": told.verified, "outcome": told.outcome, "body": masked(&told.body),
+                "seen": told.seen, "verified": told.verified, "outcome": told.outcome, "body": midtrans::masked(&told.body),
             }),
             invoice: None,
         })
@@ -235,13 +235,6 @@ async fn found(db: &Db, payment: &Payment) -> Result<Vec<Entry>, StoreError> {
         invoice: None,
     });
     Ok(given.chain(findings).chain(compared).collect())
-}
-
-/// Tokens and signatures are nobody's business; the inbox keeps the body as it came.
-pub(crate) fn masked(text: &str) -> Value {
-    let mut body = parsed(text);
-    midtrans::mask(&mut body);
-    body
 }
 
 /// A text that is JSON as what it says, and any other as the text it is.

@@ -2,11 +2,10 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 
-use crate::http::{Problem, name_of};
+use crate::http::{Named, Problem, name_of};
 
 struct Asset {
     name: &'static str,
@@ -43,7 +42,7 @@ pub(super) fn link(name: &str) -> &'static str {
     LINKS.iter().find(|(known, _)| *known == name).map_or("", |(_, link)| link)
 }
 
-pub(super) async fn serve(Path(name): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn serve(Named(name): Named) -> Result<Response, Problem> {
     let asset = ASSETS.iter().find(|asset| asset.name == name).ok_or(Problem::NotFound)?;
     let headers =
         [(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];

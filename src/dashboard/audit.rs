@@ -17,9 +17,9 @@ pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Resul
     let v = &visitor;
     let query = &v.view.query;
     let filter = AuditFilter {
-        actor: query.text("actor"),
-        action: query.text("action"),
-        subject: query.text("subject"),
+        actor: query.words("actor")?,
+        action: query.words("action")?,
+        subject: query.words("subject")?,
     };
     let mut found = audit::list(&app.db, &filter, page_of(&v.view)).await?;
     let next = cut(&mut found, |row| row.id);

@@ -16,6 +16,9 @@ use crate::http::admin::jobs::OrderReason;
 use crate::http::admin::{REASON_CHARS_MAX, Why, text};
 use crate::http::{App, Body, Problem};
 
+/// The longest text that is looked for.
+const WORDS_CHARS_MAX: usize = 255;
+
 /// The fields of a form or of a query, as they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Fields(Vec<(String, String)>);
@@ -45,6 +48,12 @@ impl Fields {
         self.0.iter().find(|(given, _)| given == name).map_or("", |(_, value)| value)
     }
 
+    /// The same for what is looked for in the books: a short text that prints.
+    pub(super) fn words(&self, name: &str) -> Result<Option<String>, Problem> {
+        let found = self.get(name).map(|given| text(name, given, WORDS_CHARS_MAX)).transpose()?;
+        Ok(found.map(str::to_owned))
+    }
+
     /// What a field says as a number, a day or the like. What makes no sense is told by the field's name.
     pub(super) fn read<T: FromStr>(&self, name: &str) -> Result<Option<T>, Problem> {
         let read = |text: &str| {
@@ -56,11 +65,8 @@ impl Fields {
     /// What a field says as an amount of money; dots and the currency may stand in it, as people write them.
     pub(super) fn rupiah(&self, name: &str) -> Result<Option<Rupiah>, Problem> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let digits: String =
-            text.trim_start_matches("Rp").chars().filter(|c| !matches!(c, '.' | ' ')).collect();
-        let amount = digits.parse::<i64>().ok().and_then(|amount| Rupiah::try_from(amount).ok());
-        let wrong = || Problem::Unprocessable(format!("`{name}` is no amount in rupiah: {text:?}"));
-        amount.map(Some).ok_or_else(wrong)
+        let wrong = |_| Problem::Unprocessable(format!("`{name}` is no amount in rupiah: {text:?}"));
+        text.parse().map(Some).map_err(wrong)
     }
 
     /// What a field says as a day.
@@ -168,6 +174,8 @@ pub(super) fn chosen<'a>(view: &View, name: &str, of: &[&'a str]) -> Option<&'a 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -178,8 +186,18 @@ mod tests {
             assert_eq!(read(text), Ok(Some(million)), "{text}");
         }
         assert_eq!(read("  "), Ok(None));
-        for bad in ["-5", "1,5", "abc", "99999999999999999999"] {
+        for bad in ["-5", "1,5", "10.5", "1000000.00", "+10", "1 0", "abc", "99999999999999999999"] {
             assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_looked_for_is_short_and_prints() {
+        let words = |given: &str| Fields::of(&[("q", given)]).words("q");
+        assert_eq!(words(" KSR-1 "), Ok(Some("KSR-1".to_owned())));
+        assert_eq!(words(""), Ok(None));
+        for bad in ["a\0b", &"x".repeat(256)] {
+            assert!(words(bad).is_err(), "{bad:?}");
         }
     }
 
@@ -202,6 +220,15 @@ mod tests {
             &[host, ("sec-fetch-site", "same-site"), ("origin", "https://kost.test:8080")],
         ] {
             assert!(!is_from_here(&headers(foreign)), "{foreign:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_link_says_what_the_fields_said(pairs in prop::collection::vec(("[a-z]{1,4}", ".{0,12}"), 0..6)) {
+            let said: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect();
+            let fields = Fields(said);
+            prop_assert_eq!(Fields::parse(fields.link(&[]).as_bytes()), fields);
         }
     }
 

@@ -66,7 +66,7 @@ async fn parts_of(app: &App, v: &Visitor) -> Result<Parts, Problem> {
 
 /// What a query, or a form that carries it along, asks for.
 fn filter(fields: &Fields) -> Result<Filter, Problem> {
-    let about = match (fields.get("by").unwrap_or("invoice"), fields.text("q")) {
+    let about = match (fields.get("by").unwrap_or("invoice"), fields.words("q")?) {
         (_, None) => None,
         ("invoice", Some(text)) => Some(About::Invoice(text)),
         ("bill", Some(_)) => fields.read("q")?.map(|id| About::Bill(BillId(id))),

@@ -37,7 +37,7 @@ const PERSONAL: [&str; 9] = [
 pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response, Problem> {
     let v = &visitor;
     let query = &v.view.query;
-    let filter = NotificationFilter { order: query.text("order"), pending: query.get("pending").is_some() };
+    let filter = NotificationFilter { order: query.words("order")?, pending: query.get("pending").is_some() };
     let mut found = notifications::list(&app.db, &filter, page_of(&v.view)).await?;
     let next = cut(&mut found, |one| one.id.0);
     let pending = [("", v.t("Semua", "All")), ("yes", v.t("Belum diproses", "Not processed yet"))];
@@ -98,11 +98,7 @@ pub(super) async fn reveal(
 
 async fn page(app: &App, v: &Visitor, id: i64, is_whole: bool) -> Result<Response, Problem> {
     let (one, text) = notifications::body_of(&app.db, NotificationId(id)).await?.ok_or(Problem::NotFound)?;
-    let mut shown = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    if !is_whole {
-        midtrans::mask(&mut shown);
-        hide_persons(&mut shown);
-    }
+    let shown = shown(&text, is_whole);
     let order = |what: &str, name: &str, help: &str| {
         let to = format!("{HERE}/{id}/{what}");
         Action { to: &to, name, object: "", help, rank: Rank::Staff, needs_reason: true, fields: html! {} }
@@ -131,6 +127,21 @@ async fn page(app: &App, v: &Visitor, id: i64, is_whole: bool) -> Result<Respons
         pre { (timeline::pretty(&shown)) }
     };
     Ok(layout::page(v, &format!("{} #{id}", v.t("Notifikasi", "Notification")), &body))
+}
+
+/// What of a body is shown.
+fn shown(text: &str, is_whole: bool) -> Value {
+    match serde_json::from_str(text) {
+        Ok(body) if is_whole => body,
+        Ok(mut body) => {
+            midtrans::mask(&mut body);
+            hide_persons(&mut body);
+            body
+        }
+        Err(_) if is_whole => Value::from(text),
+        // Where in such a text the payer is told of, nobody can say.
+        Err(_) => Value::from("…"),
+    }
 }
 
 /// Hides what tells of the payer: whoever needs it reveals it.
@@ -176,5 +187,12 @@ mod tests {
         let text = body.to_string();
         assert!(text.contains("KSR-1") && text.contains("bca"), "{text}");
         assert!(!text.contains("700112") && !text.contains("budi"), "{text}");
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_to_its_end_hides_the_payer_too() {
+        let body = r#"{"order_id":"KSR-1","customer_name":"Budi \ud800"}"#;
+        assert_eq!(shown(body, false), "…");
+        assert_eq!(shown(body, true), body);
     }
 }

@@ -27,10 +27,10 @@ pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Resul
         method: method.map(str::to_owned),
         tenant: query.read("tenant")?.map(UserId),
         bill: query.read("bill")?.map(BillId),
-        room: query.text("room"),
+        room: query.words("room")?,
         from: query.day("from")?.map(start_of_day),
         until: query.day("to")?.map(start_of_day_after),
-        text: query.text("text"),
+        text: query.words("text")?,
     };
     let mut found = payments::search(&app.db, &filter, page_of(&v.view)).await?;
     let next = cut(&mut found, |payment| payment.id.0);

@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequestParts, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
@@ -163,12 +165,12 @@ pub(super) async fn log_in(
     State(app): State<Arc<App>>,
     Remote(address): Remote,
     (view, headers): (View, HeaderMap),
-    body: String,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     if !is_from_here(&headers) {
         return Err(Problem::ForeignForm);
     }
-    let fields = Fields::parse(body.as_bytes());
+    let fields = Fields::parse(&body.map_err(|_| Problem::TooLarge)?);
     let next = local(fields.get("next"));
     let (email, password) = (fields.get("email").unwrap_or_default(), fields.raw("password"));
     let checked = app.check(email, &Secret::from(password), address).await;
@@ -232,6 +234,8 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -243,6 +247,23 @@ mod tests {
             assert_eq!(local(Some(other)), "/admin", "{other:?}");
         }
         assert_eq!(local(None), "/admin");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_leads_away(text in ".{0,40}|(https?:)?[/\\\\]{0,3}(admin)?[/?\\\\@.]{0,3}[a-z.]{0,12}") {
+            let path = local(Some(&text));
+            prop_assert!(path == "/admin" || path.starts_with("/admin/") || path.starts_with("/admin?"), "{:?}", path);
+            prop_assert!(!path.contains(['\\', '\r', '\n', ' ']), "{:?}", path);
+        }
+
+        #[test]
+        fn a_cookie_is_taken_as_it_was_set(value in "kds_[0-9a-f]{64}", other in "[ -~]{0,40}") {
+            let mut headers = HeaderMap::new();
+            let before = other.replace("kasir_session", "x");
+            headers.append(COOKIE, format!("{before}; {COOKIE_NAME}={value}").parse().unwrap());
+            prop_assert_eq!(cookie(&headers, COOKIE_NAME), Some(value.as_str()));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
+use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::extract::{DefaultBodyLimit, Multipart, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -27,6 +28,8 @@ const LISTED: i64 = 100;
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 /// And so many files.
 const FILES_MAX: usize = 10;
+/// The longest name of a file.
+const NAME_CHARS_MAX: usize = 255;
 /// So many differences are shown; all of them are findings.
 const SHOWN: usize = 200;
 
@@ -93,7 +96,7 @@ struct Sent {
 
 async fn read(mut form: Multipart) -> Result<Sent, Problem> {
     let mut sent = Sent::default();
-    let broken = |error: axum::extract::multipart::MultipartError| match error.status() {
+    let broken = |error: MultipartError| match error.status() {
         axum::http::StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLarge,
         _ => Problem::Malformed(error.body_text()),
     };
@@ -103,7 +106,8 @@ async fn read(mut form: Multipart) -> Result<Sent, Problem> {
             "reason" => field.text().await.map_err(broken)?.trim().clone_into(&mut sent.reason),
             "dryRun" => sent.is_dry = true,
             "files" => {
-                let name = field.file_name().unwrap_or("statement.csv").to_owned();
+                let name = field.file_name().filter(|name| !name.is_empty()).unwrap_or("statement.csv");
+                let name = text("files", name, NAME_CHARS_MAX)?.to_owned();
                 let bytes = field.bytes().await.map_err(broken)?;
                 sent.uploads.push(Upload { name, reader: Cursor::new(bytes.to_vec()) });
             }
@@ -117,13 +121,13 @@ async fn import(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     headers: HeaderMap,
-    form: Multipart,
+    form: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Problem> {
     let staff = visitor.staff()?;
     if !is_from_here(&headers) {
         return Err(Problem::ForeignForm);
     }
-    let sent = read(form).await?;
+    let sent = read(form.map_err(|error| Problem::Malformed(error.body_text()))?).await?;
     check_token(&visitor, &sent.csrf)?;
     let wrong = |why: &str| Err(Problem::Unprocessable(why.to_owned()));
     let reason = text("reason", &sent.reason, REASON_CHARS_MAX)?;

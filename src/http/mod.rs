@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::HeaderName;
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use clock::Clock;
@@ -43,6 +43,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 pub(crate) use auth::{Admin, Caller, Owner, Remote, Staff, may};
@@ -59,6 +60,9 @@ pub use serving::{ConnectionLimits, serve, serve_apart};
 pub use shedding::{Places, Shares};
 pub use tokens::{NotSigned, Tokens, draw_api_key, name_of};
 pub use watches::Watches;
+
+/// Half a year, as long as browsers are to remember that we are reached over TLS alone.
+const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=15768000");
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -142,9 +146,15 @@ pub fn router(app: Arc<App>) -> Router {
     let request_id = RequestIds(app.clock.clone());
     let settings = &app.settings;
     let timeout = settings.request_timeout;
+    let set = SetResponseHeaderLayer::if_not_present;
+    let only_tls = settings.is_https.then_some(ONLY_TLS);
     let around = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(REQUEST_ID, request_id))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        // What is answered is for whoever asked, and is nothing else than it says.
+        .layer(set(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(set(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .option_layer(only_tls.map(|value| set(header::STRICT_TRANSPORT_SECURITY, value)))
         // Before anything is logged: who is sent away must cost nothing.
         .layer(middleware::from_fn_with_state(Arc::clone(&app), shedding::admit))
         .layer(TraceLayer::new_for_http().make_span_with(span_of))

@@ -11,6 +11,7 @@ use clock::{Clock, Time, delta};
 use domain::{Email, Secret};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 
 /// 19 MiB, two passes, one lane: the floor that OWASP gives for argon2id.
@@ -169,7 +170,7 @@ impl Passwords {
         let Ok(mut remembered) = self.remembered.lock() else { return false };
         let now = self.clock.now();
         match remembered.get(name) {
-            Some(entry) if entry.until > now && entry.hash.expose() == hash.expose() => true,
+            Some(entry) if entry.until > now && is_same(&entry.hash, hash) => true,
             Some(_) => {
                 remembered.remove(name);
                 false
@@ -188,6 +189,10 @@ impl Passwords {
             remembered.insert(name, Remembered { hash, until: now + delta(REMEMBER) });
         }
     }
+}
+
+fn is_same(one: &Secret, other: &Secret) -> bool {
+    one.expose().as_bytes().ct_eq(other.expose().as_bytes()).into()
 }
 
 fn argon2() -> Result<Argon2<'static>, HashingFailed> {

@@ -5,7 +5,6 @@ mod faces;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -13,7 +12,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use store::StoreError;
 
-use super::App;
+use super::{App, Named};
 use faces::Face;
 
 /// The pages that explain the problems.
@@ -22,7 +21,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 }
 
 /// What a problem of this name means and what to do about it: the page behind a problem's `type`.
-async fn explain(Path(slug): Path<String>) -> Result<String, Problem> {
+async fn explain(Named(slug): Named) -> Result<String, Problem> {
     let found = Problem::all().into_iter().find(|problem| problem.slug() == slug);
     found
         .map(|problem| format!("{} {slug}\n\n{}\n", problem.status().as_u16(), problem.help()))

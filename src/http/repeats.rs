@@ -188,3 +188,28 @@ fn replay(status: u16, body: String) -> Response {
     ];
     (status, headers, body).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_key_is_taken_as_it_is_written_or_refused(given in prop::collection::vec(any::<u8>(), 0..300), twice: bool) {
+            let mut headers = HeaderMap::new();
+            if let Ok(value) = HeaderValue::from_bytes(&given) {
+                headers.append(IDEMPOTENCY_KEY, value.clone());
+                if twice {
+                    headers.append(IDEMPOTENCY_KEY, value);
+                }
+            }
+            match key_of(&headers) {
+                Ok(Some(key)) => prop_assert!(key.as_bytes() == given && key.len() <= KEY_LENGTH_MAX && !twice),
+                Ok(None) => prop_assert!(headers.is_empty()),
+                Err(problem) => prop_assert!(matches!(problem, Problem::Unprocessable(_))),
+            }
+        }
+    }
+}

@@ -98,6 +98,8 @@ pub fn draw_api_key(clock: &Clock) -> Secret {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn tokens(secret: &str, clock: &Clock) -> Tokens {
@@ -114,6 +116,22 @@ mod tests {
         assert_eq!(tokens.read(&token), Some(UserId(7)));
         clock.advance(Duration::from_secs(1));
         assert_eq!(tokens.read(&token), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_but_ours_is_a_token(user: i64, place: prop::sample::Index, letter in "[A-Za-z0-9_.-]", text in ".{0,80}") {
+            let tokens = tokens("a secret", &Clock::manual(clock::from_millis(1_700_000_000_000)));
+            let token = tokens.access(UserId(user)).unwrap();
+            prop_assert_eq!(tokens.read(&token), Some(UserId(user)));
+            let place = place.index(token.len());
+            let mut changed = token.clone();
+            changed.replace_range(place..=place, &letter);
+            prop_assert!(changed == token || tokens.read(&changed).is_none(), "{}", changed);
+            for other in [text.clone(), format!("{token}{letter}"), format!("{text}.{token}"), String::new()] {
+                prop_assert_eq!(tokens.read(&other), None, "{}", other);
+            }
+        }
     }
 
     #[test]

@@ -89,6 +89,14 @@ impl Kost {
         kost
     }
 
+    /// From now on processes come to the database as this role; gives their address, which has the same password.
+    pub(crate) fn log_in_as(&mut self, role: &str) -> String {
+        let (_, rest) = self.database_url.split_once("://").expect("the address has a scheme");
+        let (_, rest) = rest.split_once(':').expect("the address has a user and a password");
+        self.database_url = format!("postgres://{role}:{rest}");
+        self.database_url.clone()
+    }
+
     /// The books.
     pub(crate) fn db(&self) -> Db {
         Db::Postgres(self.pool.clone())

@@ -20,6 +20,7 @@ mod front_end;
 mod keys;
 mod killed;
 mod kost;
+mod least;
 mod missed;
 mod outage;
 mod process;

@@ -369,6 +369,8 @@ async fn an_extra_bill_is_paid_like_the_rent(kost: Kost) {
         ("amount", json!(-5)),
         ("month", json!(13)),
         ("dueAt", json!("soon")),
+        ("dueAt", json!("2200-01-01T00:00:00Z")),
+        ("dueAt", json!("+262142-12-31T23:59:59Z")),
     ] {
         let mut body = wish.clone();
         body[field] = value;

@@ -30,6 +30,7 @@ mod dashboard;
 mod events;
 mod fixtures;
 mod foresight;
+mod fuzz;
 mod giving_back;
 mod giving_up;
 mod inbox;

@@ -17,6 +17,9 @@ stories![
     a_method_can_be_named_by_its_id,
     the_service_says_how_it_is,
     every_answer_has_a_request_id_and_every_problem_a_page,
+    no_answer_is_kept_in_a_cache_or_read_as_something_else,
+    who_is_reached_over_tls_says_so_to_browsers,
+    a_name_in_a_path_that_is_no_text_names_nothing,
 ];
 
 fn problem(answer: &Answer) -> (u16, &str) {
@@ -175,5 +178,41 @@ async fn every_answer_has_a_request_id_and_every_problem_a_page(kost: Kost) {
         assert_eq!(page.status, StatusCode::OK, "{}", problem.slug());
         assert!(page.body.as_str().unwrap().contains(problem.help()));
     }
+    kost.close().await;
+}
+
+async fn no_answer_is_kept_in_a_cache_or_read_as_something_else(kost: Kost) {
+    let budi = kost.tenant("Budi").await;
+    for answer in [
+        kost.get(&budi, "/api/bills").await,
+        kost.get(&budi, "/api/nowhere").await,
+        kost.send(kost.request(Method::GET, "/metrics")).await,
+    ] {
+        assert_eq!(answer.headers["cache-control"], "no-store");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        assert!(!answer.headers.contains_key("strict-transport-security"), "it is reached without TLS");
+    }
+    let logo = kost.send(kost.request(Method::GET, "/logos/bca.svg")).await;
+    assert!(logo.headers["cache-control"].to_str().unwrap().contains("public"), "a picture may be kept");
+    kost.close().await;
+}
+
+async fn who_is_reached_over_tls_says_so_to_browsers(kost: Kost) {
+    let setup = kost.setup;
+    kost.close().await;
+    let kost = Kost::open_with(setup, &[("KASIR_PUBLIC_URL", "https://kasir.kost.test")]).await;
+    let answer = kost.send(kost.request(Method::GET, "/api/payment-methods")).await;
+    assert_eq!(answer.headers["strict-transport-security"], "max-age=15768000");
+    let look = kost.send(kost.request(Method::GET, "/admin/look?lang=en&back=/admin/login")).await;
+    assert!(look.headers["set-cookie"].to_str().unwrap().contains("; Secure"), "{:?}", look.headers);
+    kost.close().await;
+}
+
+async fn a_name_in_a_path_that_is_no_text_names_nothing(kost: Kost) {
+    for path in ["/problems/%ff", "/logos/%ff", "/api/admin/nothing/%ff"] {
+        let answer = kost.send(kost.request(Method::GET, path)).await;
+        assert_eq!(problem(&answer), (404, "/problems/not-found"), "{path}");
+    }
+    assert_eq!(kost.send(kost.request(Method::GET, "/admin/assets/%ff")).await.status, StatusCode::NOT_FOUND);
     kost.close().await;
 }

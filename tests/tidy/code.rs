@@ -36,6 +36,24 @@ fn lints_are_expected_and_not_allowed() {
 }
 
 #[test]
+fn secrets_are_compared_in_constant_time() {
+    let is_open = |side: &str| side.ends_with("expose()") || side.ends_with("expose().as_bytes()");
+    let compares = |line: &str| {
+        [" == ", " != "].into_iter().filter_map(|sign| line.split_once(sign)).any(|(left, right)| {
+            is_open(left)
+                || right.split([' ', ',', ';', '{']).next().is_some_and(|word| word.contains("expose()"))
+        })
+    };
+    let mut found = Vec::new();
+    for name in source_files() {
+        let lines = code_lines(&name).into_iter().take_while(|(_, line)| !line.contains("#[cfg(test)]"));
+        let compared = lines.filter(|(_, line)| compares(line));
+        found.extend(compared.map(|(number, line)| format!("{name}:{number}: {}", line.trim())));
+    }
+    nothing(&found, "The time that `==` takes tells where two texts differ. Compare with subtle's ct_eq:");
+}
+
+#[test]
 fn both_databases_have_the_same_migrations() {
     let names = |folder: &str| -> BTreeSet<String> {
         let listed = files().into_iter().filter_map(|name| name.strip_prefix(folder).map(str::to_owned));

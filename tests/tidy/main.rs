@@ -4,5 +4,6 @@
 
 mod arrows;
 mod code;
+mod deploy;
 mod papers;
 mod tree;

@@ -11,6 +11,7 @@ const ARCHITECTURE: &str = "docs/ARCHITECTURE.md";
 const MIDTRANS: &str = "docs/midtrans.md";
 /// The tests that play the gateway's official client.
 const CLIENTS: &str = "tests/clients/node.mjs";
+const SECURITY: &str = "docs/security.md";
 const EXAMPLE: &str = "kasir.example.toml";
 const DOCUMENT: &str = "docs/openapi.json";
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -18,6 +19,7 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 const UNTOLD: [&str; 6] =
     ["GET /docs", "GET /livez", "GET /metrics", "GET /openapi.json", "GET /problems/{slug}", "GET /readyz"];
 const ARCHITECTURE_LINES_MAX: usize = 150;
+const SECURITY_LINES_MAX: usize = 220;
 const ADR_LINES_MAX: usize = 70;
 
 /// Where environment variables are read or explained.
@@ -237,12 +239,43 @@ fn the_paper_on_midtrans_names_tests_that_are_there() {
 }
 
 #[test]
+fn the_paper_on_security_names_tests_that_are_there() {
+    let (text, code) = (read(SECURITY), all_code());
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).collect();
+    let names: BTreeSet<&str> =
+        rows.iter().flat_map(|row| quoted(row)).filter(|word| is_sentence(word)).collect();
+    assert!(rows.len() > 20 && names.len() > 20, "{SECURITY} is no checklist");
+    let found: Vec<String> = names
+        .iter()
+        .filter(|name| !has_test(&code, name))
+        .map(|name| format!("there is no test {name}"))
+        .collect();
+    nothing(
+        &found,
+        "docs/security.md names the test that holds an item. Correct the name, or say that it is open:",
+    );
+    let is_told = |row: &&&str| {
+        let last = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let heads = ["where it is tested", "who may have it"];
+        let is_head = last.trim_matches(['-', ' ']).is_empty() || heads.contains(&last.trim());
+        let words = ["open", "not applicable", "by hand", "cargo "];
+        is_head || quoted(last).any(is_sentence) || words.iter().any(|word| last.contains(word))
+    };
+    let untold: Vec<String> = rows.iter().filter(|row| !is_told(row)).map(|row| (*row).to_owned()).collect();
+    nothing(
+        &untold,
+        "Each row of docs/security.md ends in a test, or in `open`, `by hand` or `not applicable`:",
+    );
+}
+
+#[test]
 fn the_papers_are_short() {
     let found: Vec<String> = papers()
         .into_iter()
         .filter_map(|name| {
             let limit = match name.as_str() {
                 ARCHITECTURE => ARCHITECTURE_LINES_MAX,
+                SECURITY => SECURITY_LINES_MAX,
                 name if name.starts_with("docs/adr/") => ADR_LINES_MAX,
                 _ => return None,
             };

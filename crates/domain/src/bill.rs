@@ -81,7 +81,9 @@ impl TryFrom<String> for Period {
         let parts =
             text.split_once('-').and_then(|(year, month)| Some((year.parse().ok()?, month.parse().ok()?)));
         let period = parts.and_then(|(year, month)| Self::new(year, month).ok());
-        period.ok_or_else(|| Invalid::new("period", "is not of the form 2026-11", text))
+        // Numbers may be written in other ways, with a sign or more zeros.
+        let as_written = period.filter(|period| period.to_string() == text);
+        as_written.ok_or_else(|| Invalid::new("period", "is not of the form 2026-11", text))
     }
 }
 
@@ -165,7 +167,7 @@ mod tests {
     fn a_month_is_read_as_it_is_written() {
         let period = Period::new(2026, 4).unwrap();
         assert_eq!(Period::try_from(period.to_string()), Ok(period));
-        for bad in ["", "2026", "2026-13", "x-1"] {
+        for bad in ["", "2026", "2026-13", "x-1", "2026-4", "+2026-04", "2026-+4", "2026-004"] {
             assert!(Period::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::iter::Sum;
 use std::ops::Add;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -89,9 +90,63 @@ impl fmt::Display for Rupiah {
     }
 }
 
+/// Reads what [`Display`](fmt::Display) writes, with or without `Rp` and the dots between each three digits. Everything
+/// else is refused: with a comma, or a dot elsewhere, `10.5` would become `105`.
+impl FromStr for Rupiah {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let wrong = || Invalid::new("amount", "is not of the form 1250000 or Rp1.250.000", text);
+        let trimmed = text.trim();
+        let digits = trimmed.strip_prefix("Rp").map_or(trimmed, str::trim_start);
+        let is_number = |group: &str| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit());
+        let mut groups = digits.split('.');
+        let first = groups.next().unwrap_or_default();
+        let is_grouped = (1..=3).contains(&first.len()) && !first.starts_with('0');
+        let rest: Vec<&str> = groups.collect();
+        let good = rest.is_empty() || (is_grouped && rest.iter().all(|group| group.len() == 3));
+        if !good || !is_number(first) || !rest.iter().all(|group| is_number(group)) {
+            return Err(wrong());
+        }
+        let amount = digits.replace('.', "").parse::<i64>().map_err(|_| wrong())?;
+        Self::try_from(amount)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_amount_is_read_as_people_write_it_and_never_as_another() {
+        for text in ["1250000", "1.250.000", " Rp1.250.000 ", "Rp 1.250.000", "0001250000"] {
+            assert_eq!(text.parse::<Rupiah>().map(Rupiah::get), Ok(1_250_000), "{text}");
+        }
+        for text in [
+            "",
+            "Rp",
+            "RpRp1",
+            "10.5",
+            "10,5",
+            "1000000.00",
+            "1e6",
+            "+10",
+            "-10",
+            "1 0",
+            "1.25.000",
+            ".500",
+            "500.",
+            "0.500",
+            "1234.567",
+            "１０００",
+            "99999999999999999999",
+            "9999999999999999",
+            "0x10",
+            "1_000",
+        ] {
+            assert!(text.parse::<Rupiah>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn people_read_thousands_with_dots() {

@@ -22,7 +22,7 @@ const MONTHS: [&str; 12] = [
 /// `24 November 2026 pukul 10.00 WIB`.
 #[must_use]
 pub fn long_form(at: Time) -> String {
-    let local = at.with_timezone(&wib());
+    let local = local(at);
     let month = MONTHS.iter().zip(1..).find(|(_, n)| *n == local.month()).map_or("", |(name, _)| name);
     format!("{} {month} {} pukul {:02}.{:02} WIB", local.day(), local.year(), local.hour(), local.minute())
 }
@@ -31,13 +31,13 @@ pub fn long_form(at: Time) -> String {
 /// language.
 #[must_use]
 pub fn stamp(at: Time) -> String {
-    at.with_timezone(&wib()).format("%Y-%m-%d %H:%M:%S").to_string()
+    local(at).format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// The day it is in Jakarta.
 #[must_use]
 pub fn date_of(at: Time) -> NaiveDate {
-    at.with_timezone(&wib()).date_naive()
+    local(at).date()
 }
 
 /// The last minute of the day in Jakarta, 23.59 WIB.
@@ -56,6 +56,11 @@ pub fn start_of_day(date: NaiveDate) -> Time {
 #[must_use]
 pub fn start_of_day_after(date: NaiveDate) -> Time {
     start_of_day(date.succ_opt().unwrap_or(date))
+}
+
+/// The clock on the wall in Jakarta. Where it would run past the end of time it stands seven hours behind.
+fn local(at: Time) -> NaiveDateTime {
+    at.naive_utc().checked_add_offset(wib()).unwrap_or(at.naive_utc())
 }
 
 fn in_jakarta(local: NaiveDateTime) -> Time {
@@ -89,6 +94,13 @@ mod tests {
     #[test]
     fn a_stamp_shows_the_day_in_jakarta() {
         assert_eq!(stamp("2026-11-24T23:30:05Z".parse().unwrap()), "2026-11-25 06:30:05");
+    }
+
+    #[test]
+    fn the_end_of_time_is_shown_like_any_other_moment() {
+        assert_eq!(date_of(Time::MAX_UTC), NaiveDate::MAX);
+        assert!(long_form(Time::MAX_UTC).starts_with("31 Desember 262142"));
+        assert!(!stamp(Time::MIN_UTC).is_empty());
     }
 
     #[test]

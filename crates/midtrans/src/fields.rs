@@ -25,9 +25,9 @@ impl Fields {
         text_of(self.0.get(name)?)
     }
 
-    /// The text of a string or of a number; an empty one says nothing.
+    /// The text of a string or of a number. An empty one says nothing, and neither does one that no database takes.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
-        self.exact(name).filter(|text| !text.is_empty())
+        self.exact(name).filter(|text| !text.is_empty() && !text.contains('\0'))
     }
 
     /// A short text for people.
@@ -50,6 +50,7 @@ impl Fields {
         self.array(name)
             .iter()
             .filter_map(|item| text_of(item))
+            .filter(|text| !text.contains('\0'))
             .take(count_max)
             .map(|t| cut(&t, TEXT_CHARS_MAX))
             .collect()
@@ -109,6 +110,9 @@ fn rupiah(text: &str) -> Option<Rupiah> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -161,8 +165,9 @@ mod tests {
 
     #[test]
     fn what_is_of_another_type_is_absent() {
-        let odd = fields(r#"{"a":{},"b":[1,"x",null,{"y":2}],"c":null,"d":true,"e":"","f":200}"#);
-        for name in ["a", "b", "c", "d", "e"] {
+        let odd =
+            fields(r#"{"a":{},"b":[1,"x",null,{"y":2}],"c":null,"d":true,"e":"","f":200,"g":"a\u0000"}"#);
+        for name in ["a", "b", "c", "d", "e", "g"] {
             assert_eq!(odd.text(name), None);
         }
         assert_eq!(odd.text("f").as_deref(), Some("200"));

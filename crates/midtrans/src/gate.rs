@@ -122,13 +122,35 @@ fn health(ended: &Result<Answer, CallError>) -> Health {
 /// The answer as it came where there is nothing to mask. No database takes the character zero.
 fn kept(body: &[u8]) -> String {
     let mut text = String::from_utf8_lossy(body).replace('\0', "\u{fffd}");
-    if let Ok(mut value) = serde_json::from_slice::<Value>(body)
-        && mask(&mut value) > 0
-    {
-        text = value.to_string();
+    match serde_json::from_slice::<Value>(body) {
+        Ok(mut value) => {
+            if mask(&mut value) > 0 {
+                text = value.to_string();
+            }
+        }
+        Err(_) if names_a_secret(&text) => MASKED.clone_into(&mut text),
+        Err(_) => {}
     }
     text.truncate(text.floor_char_boundary(ANSWER_BYTES_KEPT_MAX));
     text
+}
+
+/// A text with what nobody else may have masked: as what it says where it is JSON, and otherwise as the text it is.
+#[must_use]
+pub fn masked(text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(mut value) => {
+            mask(&mut value);
+            value
+        }
+        // Nobody can say where in it the secret ends: half a surrogate or a number that is too large, and it is no JSON.
+        Err(_) if names_a_secret(text) => Value::from(MASKED),
+        Err(_) => Value::from(text),
+    }
+}
+
+fn names_a_secret(text: &str) -> bool {
+    SECRET_FIELDS.iter().any(|name| text.contains(name))
 }
 
 /// Masks what of the gateway's words nobody else may have: tokens, links with tokens, and signatures. Gives how many there
@@ -199,6 +221,17 @@ mod tests {
         let deep =
             kept(br#"{"list":[{"saved_token_id":"card-1","token":"t-2"}],"signature_key":"s","token":null}"#);
         assert!(!["card-1", "t-2", "\"s\""].iter().any(|secret| deep.contains(secret)), "{deep}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_to_its_end_is_masked_whole() {
+        for odd in [r#""\ud800""#, "1e999", &"[".repeat(200)] {
+            let body = format!(r#"{{"signature_key":"5ea1","odd":{odd}}}"#);
+            assert_eq!(kept(body.as_bytes()), MASKED, "{odd}");
+            assert_eq!(masked(&body), MASKED, "{odd}");
+        }
+        assert_eq!(kept(b"<html>busy</html>"), "<html>busy</html>");
+        assert_eq!(masked("<html>busy</html>"), "<html>busy</html>");
     }
 
     #[test]

@@ -21,6 +21,6 @@ pub use answer::Refunding;
 pub use call_error::{CallError, SetupError};
 pub use charge::{Charge, Customer};
 pub use client::{Midtrans, RefundOrder, Settings};
-pub use gate::{Call, Gate, Health, Urgency, mask};
+pub use gate::{Call, Gate, Health, Urgency, mask, masked};
 pub use http::http_client;
 pub use notification::{Kind, NotANotification, Notification, sign};

@@ -164,6 +164,9 @@ pub(crate) async fn create(
     if new.amount == Rupiah::ZERO {
         return Err(Problem::Unprocessable("`amount` is 0".to_owned()));
     }
+    if new.due_at.is_some_and(|due| today(due).is_none()) {
+        return Err(Problem::Unprocessable("`dueAt` is not in 2000 to 2199".to_owned()));
+    }
     let NewBill { tenant_id, amount, due_at, .. } = new;
     let extra = Extra { tenant_id, title, amount, period, due_at };
     let by = By { actor: &admin.actor(), reason: new.why.reason()?, now };

@@ -104,12 +104,24 @@ fn read(cursor: &str) -> Result<i64, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn the_next_page_is_of_the_same_list() {
         assert_eq!(others("state=open&limit=5&kind=reversal&cursor=00"), "state=open&kind=reversal&");
         assert_eq!(others("limit=5"), "");
+    }
+
+    proptest! {
+        #[test]
+        fn every_cursor_that_was_given_is_taken_and_no_other_text(id in 1_i64.., text in "[0-9a-fA-F]{0,20}|.{0,20}") {
+            prop_assert_eq!(read(&write(id)), Ok(id));
+            if let Ok(id) = read(&text) {
+                prop_assert_eq!(write(id), text.to_lowercase());
+            }
+        }
     }
 
     #[test]

@@ -46,8 +46,7 @@ struct Parts {
 
 impl Parts {
     fn of(text: &str) -> Result<Self, &'static str> {
-        let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-        let (negative, rest) = without_sign(&plain);
+        let (negative, rest) = without_sign(text);
         let (also_negative, digits) = without_sign(without_currency(rest));
         if (negative && also_negative) || digits.is_empty() || digits.len() > 32 {
             return Err(NO_AMOUNT);
@@ -58,8 +57,10 @@ impl Parts {
     }
 }
 
+/// Spaces may stand around sign and currency, and nowhere else: `10 50` is not `1050`.
 fn without_sign(text: &str) -> (bool, &str) {
-    text.strip_prefix('-').map_or((false, text), |rest| (true, rest))
+    let text = text.trim();
+    text.strip_prefix('-').map_or((false, text), |rest| (true, rest.trim_start()))
 }
 
 fn without_currency(text: &str) -> &str {
@@ -87,7 +88,7 @@ fn split(digits: &str) -> Result<(String, String), &'static str> {
         || (!before.contains(['.', ','])
             && behind.len() == 3
             && (1..=3).contains(&before.len())
-            && before != "0");
+            && !before.starts_with('0'));
     if marks_thousands {
         return Ok((grouped(digits, mark)?, String::new()));
     }
@@ -106,7 +107,7 @@ fn grouped(digits: &str, mark: &str) -> Result<String, &'static str> {
     let mut groups = digits.split(mark);
     let first = groups.next().unwrap_or_default();
     let is_digits = |group: &str| group.bytes().all(|b| b.is_ascii_digit());
-    let good = (1..=3).contains(&first.len()) && is_digits(first);
+    let good = (1..=3).contains(&first.len()) && is_digits(first) && !first.starts_with('0');
     if good && groups.all(|group| group.len() == 3 && is_digits(group)) {
         Ok(digits.replace(mark, ""))
     } else {
@@ -126,6 +127,9 @@ pub(super) fn time(text: &str) -> Result<Time, &'static str> {
     }
     Ok((local - TimeDelta::hours(7)).and_utc())
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {
@@ -148,6 +152,13 @@ mod tests {
             ("0.00", Some(0)),
             ("10000.50", None),
             ("0.500", None),
+            ("00.500", None),
+            ("0.500.000", None),
+            ("10 50", None),
+            ("1.250 .000", None),
+            ("+10", None),
+            ("１０００", None),
+            (" - Rp 10.000 ", Some(-10_000)),
             ("10000.", None),
             (".00", None),
             ("1.00.000", None),
