@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Method as Verb;
+use chrono::TimeDelta;
 use clock::delta;
 use domain::JobId;
 use serde_json::json;
@@ -68,7 +69,7 @@ impl House {
     /// The ids that a relay would hand over now. It takes back what dead workers left behind first.
     pub(crate) async fn due(&mut self) -> Vec<JobId> {
         let now = self.clock.now();
-        ledger::reap(self.db(), now).await.unwrap();
+        ledger::reap(self.db(), now, now + TimeDelta::hours(1)).await.unwrap();
         let take = Take { due: now, pushed_before: now - delta(PUSH_AGAIN), limit: 100 };
         ledger::take_due(self.db(), take, now).await.unwrap()
     }

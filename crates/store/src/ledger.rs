@@ -338,15 +338,15 @@ pub struct Take {
 /// Takes due jobs; a test looks at how the databases carry it out.
 pub const TAKE_DUE: &str = "
     UPDATE jobs SET pushed_at = $4
-    WHERE state = 'ready' AND (pushed_at IS NULL OR pushed_at <= $2 OR pushed_at > $4) AND id IN (
+    WHERE state = 'ready' AND (pushed_at IS NULL OR pushed_at <= $2 OR pushed_at > $4 + 60000) AND id IN (
         SELECT id FROM jobs
-        WHERE state = 'ready' AND run_at <= $1 AND (pushed_at IS NULL OR pushed_at <= $2 OR pushed_at > $4)
+        WHERE state = 'ready' AND run_at <= $1 AND (pushed_at IS NULL OR pushed_at <= $2 OR pushed_at > $4 + 60000)
             AND kind NOT IN (SELECT kind FROM paused_kinds)
         ORDER BY run_at, id LIMIT $3)
     RETURNING id";
 
-/// Takes due jobs that were never pushed, or long ago, or by a clock that is ahead, and marks them as pushed. Two relays never take the same.
-/// Those of a paused kind wait.
+/// Takes due jobs that were never pushed, or long ago, or by a clock that is a minute ahead or more, and marks them as
+/// pushed. Two relays never take the same. Those of a paused kind wait.
 ///
 /// # Errors
 /// When the database does.
