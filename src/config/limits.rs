@@ -87,7 +87,7 @@ impl Default for Limits {
             job_timeout_s: 45,
             lease_s: 6,
             hashings_at_once: 2,
-            hashings_waiting: 64,
+            hashings_waiting: 192,
             waiting_requests: 500,
             event_streams: 1_000,
         }

@@ -38,10 +38,18 @@ pub struct Notified(pub(super) Family<Vec<(&'static str, &'static str)>, Counter
 
 impl Notified {
     fn count(&self, answer: &Result<(StatusCode, Json<Value>), Problem>) {
-        let answer = match answer {
-            Ok(_) => "stored",
-            Err(problem) => problem.slug(),
-        };
+        match answer {
+            Ok(_) => self.count_as("stored"),
+            Err(problem) => self.refused(problem),
+        }
+    }
+
+    /// One was refused, perhaps before it was read.
+    pub(super) fn refused(&self, problem: &Problem) {
+        self.count_as(problem.slug());
+    }
+
+    fn count_as(&self, answer: &'static str) {
         self.0.get_or_create(&vec![("answer", answer)]).inc();
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use clock::{Clock, Time, delta};
@@ -171,8 +172,21 @@ pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: N
                 Problem::Internal.into_response()
             })
         }
-        Err(problem) if parts.uri.path().starts_with("/admin") => crate::dashboard::page_of(&parts, problem),
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            if share.name == places.notifications.name {
+                app.notified.refused(&problem);
+            }
+            // The rest of the body still comes in: the caller must not ask for anything else behind it.
+            let is_cut = matches!(problem, Problem::TooLarge | Problem::TooSlow);
+            let mut response = match parts.uri.path().starts_with("/admin") {
+                true => crate::dashboard::page_of(&parts, problem),
+                false => problem.into_response(),
+            };
+            if is_cut && parts.version <= Version::HTTP_11 {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::servers::free_port;
 use crate::waiting::s;
 
 const LOG_INS: usize = 600;
-const LOG_INS_AT_ONCE: usize = 200;
+const LOG_INS_AT_ONCE: usize = 240;
 const LOOKS: usize = 50;
 const SLOW: usize = 300;
 
