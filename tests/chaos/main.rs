@@ -26,6 +26,7 @@ mod wal;
 mod weather;
 
 #[path = "../processes/process.rs"]
+#[expect(dead_code, reason = "the tests of processes use more of it")]
 mod process;
 #[path = "../processes/servers.rs"]
 #[expect(dead_code, reason = "the tests of processes use more of it")]
