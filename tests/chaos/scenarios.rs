@@ -86,7 +86,7 @@ scenarios![
     "gateway-lost", Kind::Whole, false, gateway::loses, None,
         "the gateway makes transactions, and the answers are lost: cut, hanging, or a proxy's 504";
     "clock-jump", Kind::Whole, false, weather::clock, None,
-        "the clocks of an api, a worker and the scheduler jump an hour ahead, and an hour back";
+        "the clocks of an api, a worker and the scheduler jump two minutes ahead, and two minutes back";
     "network-slow", Kind::Whole, false, weather::network, None,
         "the ways to PostgreSQL and to the gateway are slow and narrow";
     "rolling-deploy", Kind::Whole, false, processes::deploy, None,

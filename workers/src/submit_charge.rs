@@ -9,7 +9,7 @@ use midtrans::CallError;
 use queue::{Lease, Outcome, SubmitCharge};
 use store::findings::{self, NewFinding};
 use store::history::Source;
-use store::{bills, payments};
+use store::{bills, ledger, payments};
 
 use crate::Context;
 use crate::books::{News, decision, since};
@@ -85,6 +85,11 @@ async fn still_wanted(cx: &Context, payment: &Payment) -> Result<Wanted, Halt> {
 
 async fn charge(cx: &Context, payment: Payment, lease: &Lease) -> Ended {
     let request = cx.charge_for(&payment).await?;
+    // Whoever stood still until another worker had charged, and that transaction had ended, would make a second: the
+    // gateway takes an order id again that is free (contract §2).
+    if !ledger::holds(&cx.db, lease, cx.now()).await? {
+        return Ok(Outcome::Lost);
+    }
     match cx.midtrans.charge(&request).await {
         Ok(report) => {
             let report = with_end_of_page(cx, &payment, report);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::{JobId, NotificationId, PaymentId, Time};
 
 use crate::time::millis;
-use crate::{Db, StoreError, Tx, in_tx, write};
+use crate::{Db, StoreError, Tx, in_tx, read, write};
 
 /// Work to be written down, in the same transaction as the change that wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,6 +219,18 @@ pub async fn renew(db: &Db, lease: &Lease, now: Time, length: Duration) -> Resul
     let rows = write!(db, pool => sqlx::query(SQL)
         .bind(lease.job_id.0).bind(&lease.token).bind(until).execute(pool).await?.rows_affected());
     Ok(rows == 1)
+}
+
+/// Whether a lease still holds. Whoever is about to do what cannot be fenced asks first: it may have stood still for long.
+///
+/// # Errors
+/// When the database does.
+pub async fn holds(db: &Db, lease: &Lease, now: Time) -> Result<bool, StoreError> {
+    const SQL: &str = "
+        SELECT id FROM jobs WHERE id = $1 AND lease_token = $2 AND state = 'running' AND lease_until > $3";
+    let row: Option<i64> = read!(db, pool => sqlx::query_scalar(SQL)
+        .bind(lease.job_id.0).bind(&lease.token).bind(millis(now)).fetch_optional(pool).await?);
+    Ok(row.is_some())
 }
 
 /// Ends an attempt. False when the lease was lost: somebody else has the job, and nothing was written.

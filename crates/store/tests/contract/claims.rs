@@ -10,6 +10,7 @@ on_both![
     a_job_is_claimed_when_it_is_due_and_once,
     a_claim_tells_the_worker_what_to_do,
     a_lease_is_renewed_by_its_holder_only,
+    a_lease_holds_until_it_ends_or_another_has_the_job,
     a_lease_that_ended_gives_the_job_back,
     a_lease_of_a_clock_that_is_ahead_gives_the_job_back_at_once,
     a_job_whose_workers_keep_stopping_is_dead,
@@ -55,6 +56,19 @@ async fn a_lease_is_renewed_by_its_holder_only(db: Db) {
     assert!(!ledger::renew(&db, &work.lease, at(19), LEASE).await.unwrap());
     assert!(ledger::finish(&db, &next.lease, &Finish::Done, at(20)).await.unwrap());
     assert!(!ledger::renew(&db, &next.lease, at(21), LEASE).await.unwrap());
+}
+
+async fn a_lease_holds_until_it_ends_or_another_has_the_job(db: Db) {
+    let id = add(&db, job("sync:1")).await;
+    let first = claim(&db, id, "one", at(0)).await.unwrap().lease;
+    let holds = async |lease, second| ledger::holds(&db, lease, at(second)).await.unwrap();
+    assert!(holds(&first, 9).await);
+    assert!(!holds(&first, 10).await, "it may be taken back at any moment");
+    assert_eq!(ledger::reap(&db, at(10), at(99)).await.unwrap(), 1);
+    let second = claim(&db, id, "two", at(10)).await.unwrap().lease;
+    assert!(!holds(&first, 11).await && holds(&second, 11).await);
+    assert!(ledger::finish(&db, &second, &Finish::Done, at(12)).await.unwrap());
+    assert!(!holds(&second, 12).await);
 }
 
 async fn a_lease_that_ended_gives_the_job_back(db: Db) {
