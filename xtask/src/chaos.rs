@@ -15,7 +15,7 @@ use crate::user::instead_of_root;
 /// own (or one process on SQLite), tenants who pay all the while, and a line in the table that is printed. Doubled, lost
 /// and wrong must be 0; otherwise the exit code is not, and the scenario's directory is kept with all its logs.
 ///
-/// A few scenarios fill a small disk, which only root can mount. All of them take about twenty-five minutes.
+/// A few scenarios fill a small disk, which only root can mount. All of them take about twenty minutes.
 ///
 ///   cargo xtask chaos worker-kill redis-hang
 ///   cargo xtask chaos redis-gone --minutes 10

@@ -20,7 +20,7 @@ use crate::steps::{cargo, root, target_dir};
 /// The guards and their tests are listed in tests/controls.toml. The program is copied to target/controls/house, where
 /// each guard is taken out, its test is built and run, and the guard is put back. First every test is seen to pass with
 /// all guards in place. A test that passes without its guard is an error, and so is a change that does not compile.
-/// What each run printed is kept in target/controls. All of them take about half an hour on two cores, and 5 GB.
+/// What each run printed is kept in target/controls. All of them take about half an hour on two cores, and 3 GB.
 #[derive(Args)]
 pub(crate) struct Controls {
     /// Only those whose name has one of these words in it
