@@ -38,8 +38,12 @@ pub(super) fn region(link: &str, parts: &Parts) -> Markup {
 
 /// Two pages with the same print read the same.
 fn print_of(parts: &Parts) -> String {
-    let text: String = parts.iter().map(|(_, part)| part.0.as_str()).collect();
-    let mut print = name_of(&text);
+    print(&parts.iter().map(|(_, part)| part.0.as_str()).collect::<String>())
+}
+
+/// Two texts with the same print read the same.
+pub(super) fn print(text: &str) -> String {
+    let mut print = name_of(text);
     print.truncate(16);
     print
 }

@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
+use super::live;
 use super::parts::time;
 use super::session::Visitor;
 use super::words;
 use crate::evidence::Entry;
-use crate::http::name_of;
 
 /// Entries of several payments name the payment.
 pub(super) fn show(v: &Visitor, entries: &[Entry], is_of_many: bool) -> Markup {
@@ -32,9 +32,7 @@ pub(super) fn show(v: &Visitor, entries: &[Entry], is_of_many: bool) -> Markup {
 
 /// Two entries with the same print read the same.
 fn print_of(entry: &Entry) -> String {
-    let mut print = name_of(&format!("{} {}", entry.at.timestamp_millis(), entry.data));
-    print.truncate(16);
-    print
+    live::print(&format!("{} {}", entry.at.timestamp_millis(), entry.data))
 }
 
 /// JSON as people read it.

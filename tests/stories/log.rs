@@ -3,8 +3,6 @@
 use std::io;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-use tracing_subscriber::fmt::MakeWriter;
-
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static START: Once = Once::new();
 
@@ -12,7 +10,7 @@ static START: Once = Once::new();
 pub(crate) fn listen() {
     START.call_once(|| {
         let filter = "trace,sqlx=debug,tokio=info,runtime=info,mio=info,polling=info";
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(Ear).with_ansi(false).init();
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Ear).with_ansi(false).init();
     });
 }
 
@@ -35,13 +33,5 @@ impl io::Write for Ear {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Ear {
-    type Writer = Ear;
-
-    fn make_writer(&'a self) -> Ear {
-        Ear
     }
 }

@@ -3,8 +3,6 @@
 use std::io;
 use std::sync::{Mutex, Once, PoisonError};
 
-use tracing_subscriber::fmt::MakeWriter;
-
 use crate::house::SECRETS;
 
 static TOLD: Mutex<Option<String>> = Mutex::new(None);
@@ -17,7 +15,7 @@ const FILTER: &str =
 /// Starts to listen.
 pub(crate) fn listen() {
     START.call_once(|| {
-        tracing_subscriber::fmt().with_env_filter(FILTER).with_writer(Ear).with_ansi(false).init();
+        tracing_subscriber::fmt().with_env_filter(FILTER).with_writer(|| Ear).with_ansi(false).init();
     });
 }
 
@@ -41,13 +39,5 @@ impl io::Write for Ear {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Ear {
-    type Writer = Ear;
-
-    fn make_writer(&'a self) -> Ear {
-        Ear
     }
 }

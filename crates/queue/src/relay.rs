@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clock::{Clock, delta};
 use store::ledger::Take;
-use store::{Db, StoreError, ledger};
+use store::{CLOCKS_DIFFER_BY, Db, StoreError, ledger};
 use tokio_util::sync::CancellationToken;
 
 use crate::lanes::Lanes;
@@ -17,8 +17,6 @@ const EVERY_IN_BACKLOG: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_millis(500);
 /// An id that was pushed so long ago and not claimed is taken for lost.
 const PUSH_AGAIN: Duration = Duration::from_secs(5);
-/// The clocks of our processes differ by less than this.
-const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(60);
 /// Ids taken from the ledger in one go.
 const BATCH: usize = 500;
 

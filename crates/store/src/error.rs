@@ -65,7 +65,8 @@ impl StoreError {
 }
 
 /// Codes of trouble that passes: PostgreSQL's connection (08), resource (53), intervention (57: shutdown, a statement that
-/// took too long) and serialisation classes (40), and a server that is read-only for now (25006); SQLite's BUSY (5), LOCKED (6), IOERR (10) and FULL (13) with their extended forms.
+/// took too long) and serialisation classes (40), and a server that is read-only for now (25006); SQLite's BUSY (5), LOCKED
+/// (6), IOERR (10) and FULL (13) with their extended forms.
 fn is_passing(code: &str) -> bool {
     // PostgreSQL's codes have five characters, SQLite's at most four.
     if code.len() == 5 {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{JobId, NotificationId, PaymentId, Time};
 
-use crate::time::millis;
+use crate::time::{CLOCKS_DIFFER_BY, millis};
 use crate::{Db, StoreError, Tx, in_tx, read, write};
 
 /// Work to be written down, in the same transaction as the change that wants it.
@@ -326,7 +326,8 @@ pub async fn reap(db: &Db, now: Time, latest: Time) -> Result<usize, StoreError>
         WHERE state = 'running' AND (lease_until <= $1 OR lease_until > $2)
         RETURNING id, attempts, started_at";
     let mut tx = Tx::begin(db).await?;
-    let lost: Vec<(i64, i64, Option<i64>)> = in_tx!(&mut tx, conn => sqlx::query_as(SQL).bind(millis(now)).bind(millis(latest)).fetch_all(conn).await?);
+    let lost: Vec<(i64, i64, Option<i64>)> = in_tx!(&mut tx, conn => sqlx::query_as(SQL)
+        .bind(millis(now)).bind(millis(latest)).fetch_all(conn).await?);
     for (id, attempt, started_at) in &lost {
         let (attempt, started_at) = (*attempt, *started_at);
         let record = Attempt { job_id: JobId(*id), attempt, started_at, outcome: "lost", note: None };
@@ -350,24 +351,22 @@ pub struct Take {
 /// Takes due jobs; a test looks at how the databases carry it out.
 pub const TAKE_DUE: &str = "
     UPDATE jobs SET pushed_at = $4
-    WHERE state = 'ready' AND (pushed_at IS NULL OR pushed_at <= $2 OR pushed_at > $4 + 60000) AND id IN (
+    WHERE state = 'ready' AND (pushed_at IS NULL OR pushed_at <= $2 OR pushed_at > $5) AND id IN (
         SELECT id FROM jobs
-        WHERE state = 'ready' AND run_at <= $1 AND (pushed_at IS NULL OR pushed_at <= $2 OR pushed_at > $4 + 60000)
+        WHERE state = 'ready' AND run_at <= $1 AND (pushed_at IS NULL OR pushed_at <= $2 OR pushed_at > $5)
             AND kind NOT IN (SELECT kind FROM paused_kinds)
         ORDER BY run_at, id LIMIT $3)
     RETURNING id";
 
-/// Takes due jobs that were never pushed, or long ago, or by a clock that is a minute ahead or more, and marks them as
-/// pushed. Two relays never take the same. Those of a paused kind wait.
+/// Takes due jobs that were never pushed, or long ago, or by a clock that is ahead by [`CLOCKS_DIFFER_BY`], and marks them
+/// as pushed. Two relays never take the same. Those of a paused kind wait.
 ///
 /// # Errors
 /// When the database does.
 pub async fn take_due(db: &Db, take: Take, now: Time) -> Result<Vec<JobId>, StoreError> {
     let mut ids: Vec<i64> = write!(db, pool => sqlx::query_scalar(TAKE_DUE)
-        .bind(millis(take.due))
-        .bind(millis(take.pushed_before))
-        .bind(take.limit)
-        .bind(millis(now))
+        .bind(millis(take.due)).bind(millis(take.pushed_before)).bind(take.limit)
+        .bind(millis(now)).bind(millis(now).saturating_add(millis_of(CLOCKS_DIFFER_BY)))
         .fetch_all(pool)
         .await?);
     ids.sort_unstable();

@@ -52,6 +52,7 @@ pub use db::{Db, Options, connect, migrate, pending_migrations, ping};
 pub use error::StoreError;
 pub use page::Page;
 pub use refusal::{Refusal, Undone};
+pub use time::CLOCKS_DIFFER_BY;
 pub use tx::Written;
 
 pub(crate) use tx::{Tx, in_tx, read, write};

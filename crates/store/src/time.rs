@@ -1,7 +1,12 @@
 //! Times as the tables keep them: milliseconds since 1970.
 
+use std::time::Duration;
+
 use chrono::DateTime;
 use domain::Time;
+
+/// The clocks of our processes differ by less than this.
+pub const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(60);
 
 pub(crate) fn millis(at: Time) -> i64 {
     at.timestamp_millis()

@@ -180,7 +180,7 @@ async fn what_the_ledger_does_all_the_time_is_done_by_its_own_indexes(db: Db) {
     many(&db).await;
     let due = "1767225700000";
     let statements: [(&str, &str, &[&str]); 5] = [
-        ("jobs_due", TAKE_JOBS, &[due, due, "500", due]),
+        ("jobs_due", TAKE_JOBS, &[due, due, "500", due, due]),
         ("jobs_due", DEPTH, &[due, "10000"]),
         ("jobs_slots", FORGET_SLOTS, &[due]),
         ("jobs_ended", FORGET_JOBS, &[due, "1000"]),
