@@ -38,11 +38,12 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
         "Notifications of the gateway by what they were answered, in this process",
         app.notified.0.clone(),
     );
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     let in_progress: Family<Vec<(&str, &str)>, Gauge> = Family::default();
     let refused: Family<Vec<(&str, &str)>, Counter> = Family::default();
-    for Standing { share, taken, refused: count } in app.places.standing() {
-        in_progress.get_or_create(&vec![("share", share)]).set(i64::try_from(taken).unwrap_or(i64::MAX));
-        refused.get_or_create(&vec![("share", share)]).inc_by(count);
+    for Standing { share, taken, refused: refusals } in app.places.standing() {
+        in_progress.get_or_create(&vec![("share", share)]).set(count(taken));
+        refused.get_or_create(&vec![("share", share)]).inc_by(refusals);
     }
     registry.register(
         "requests_in_progress",
@@ -65,6 +66,12 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let backlog = checks::backlog(&app.db, now).await?;
     let behind_ms = backlog.oldest.map_or(0, |at| (now - at).num_milliseconds());
     for (name, help, value) in [
+        ("body_bytes", "Bytes of bodies that came in and are not dealt with", count(app.places.body_bytes())),
+        (
+            "requests_waiting",
+            "Requests that wait for a change of their payment",
+            count(app.watches.waiting()),
+        ),
         ("checks_overdue", "Payments that the gateway is to be asked about by now", backlog.overdue),
         ("checks_oldest_overdue_milliseconds", "How long the oldest of them has waited", behind_ms),
         ("gateway_circuit", "Whether the gateway is called: 0 yes, 1 one call tries it, 2 no", circuit),

@@ -43,6 +43,7 @@ pub struct Places {
     notifications: Share,
     monitors: Share,
     bytes: Arc<Semaphore>,
+    bytes_max: usize,
     body_timeout: Duration,
     clock: Clock,
     /// Where the work is done of those who were let in.
@@ -88,11 +89,13 @@ impl Places {
     /// Outside of a runtime.
     #[must_use]
     pub fn new(shares: &Shares, clock: Clock) -> Self {
+        let bytes_max = shares.body_bytes.min(Semaphore::MAX_PERMITS);
         Self {
             requests: Share::new("requests", shares.requests),
             notifications: Share::new("notifications", shares.notifications),
             monitors: Share::new("monitors", MONITORS),
-            bytes: Arc::new(Semaphore::new(shares.body_bytes.min(Semaphore::MAX_PERMITS))),
+            bytes: Arc::new(Semaphore::new(bytes_max)),
+            bytes_max,
             body_timeout: shares.body_timeout,
             clock,
             work: Handle::current(),
@@ -107,6 +110,11 @@ impl Places {
             "/api/midtrans-notification" => Some(&self.notifications),
             _ => Some(&self.requests),
         }
+    }
+
+    /// Bytes of bodies that have come in and were not yet dealt with.
+    pub(super) fn body_bytes(&self) -> usize {
+        self.bytes_max.saturating_sub(self.bytes.available_permits())
     }
 
     pub(super) fn standing(&self) -> [Standing; 3] {

@@ -20,6 +20,7 @@ pub struct Watches {
     watched: Mutex<HashMap<PaymentId, Watched>>,
     /// Places for requests that wait.
     pub(super) waiters: Semaphore,
+    waiters_max: usize,
     /// Places for streams of events.
     pub(crate) streams: Arc<Semaphore>,
 }
@@ -35,8 +36,18 @@ impl Watches {
     /// With places for so many requests that wait, and so many streams.
     #[must_use]
     pub fn new(waiters: usize, streams: usize) -> Self {
-        let places = |number: usize| Semaphore::new(number.min(Semaphore::MAX_PERMITS));
-        Self { watched: Mutex::default(), waiters: places(waiters), streams: Arc::new(places(streams)) }
+        let waiters_max = waiters.min(Semaphore::MAX_PERMITS);
+        Self {
+            watched: Mutex::default(),
+            waiters: Semaphore::new(waiters_max),
+            waiters_max,
+            streams: Arc::new(Semaphore::new(streams.min(Semaphore::MAX_PERMITS))),
+        }
+    }
+
+    /// How many requests wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiters_max.saturating_sub(self.waiters.available_permits())
     }
 
     fn watched(&self) -> MutexGuard<'_, HashMap<PaymentId, Watched>> {

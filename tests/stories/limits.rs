@@ -1,6 +1,7 @@
 //! More at once than can be done: who is let in, who is told to come again, and that nothing that was accepted is lost.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -120,6 +121,17 @@ fn in_pieces(pieces: impl Stream<Item = Bytes> + Send + Sync + 'static) -> reqwe
     reqwest::Body::wrap(StreamBody::new(frames))
 }
 
+/// Waits until the metrics have this line.
+async fn until_measured(kost: &Kost, line: &str) {
+    loop {
+        let told = kost.send(kost.request(Method::GET, "/metrics")).await;
+        if told.body.as_str().unwrap().lines().any(|told| told == line) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// Told at once, and when to come again.
 fn assert_sent_away(answer: &Answer) {
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.body);
@@ -223,20 +235,15 @@ async fn who_waits_by_preference_takes_no_place(kost: Kost) {
     let path = format!("/api/payment/{invoice}");
     let waiting = kost.send(kost.request_of(&budi.email, Method::GET, &path).header("prefer", "wait=10"));
     let others = async {
-        // The place is taken until the other one begins to wait.
-        loop {
-            let answer = kost.get(&budi, "/api/bills").await;
-            if answer.status == StatusCode::OK {
-                break;
-            }
-            assert_sent_away(&answer);
-        }
+        until_measured(&kost, "kasir_requests_waiting 1").await;
+        // One that held its place would have waited in vain, and so would the others.
+        let answer = kost.get(&budi, "/api/bills").await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         drop(pause);
         kost.run_jobs().await;
     };
     let (answer, ()) = tokio::join!(waiting, others);
-    // One that held its place would have waited in vain, and so would the others.
-    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     assert_eq!(answer.body["payment"]["instruction"]["kind"], "qr", "{}", answer.body);
     kost.close().await;
 }
@@ -265,14 +272,8 @@ async fn one_body_too_many_is_told_to_come_again(kost: Kost) {
     let slow = kost.notify(in_pieces(receiver));
     let others = async {
         let large = format!("{}{}", settlement(&invoice), " ".repeat(60_000));
-        // Until the first has come so far there is room for this one.
-        let answer = loop {
-            let answer = kost.notify(large.clone()).await;
-            if answer.status != StatusCode::CREATED {
-                break answer;
-            }
-        };
-        assert_sent_away(&answer);
+        until_measured(&kost, "kasir_body_bytes 60000").await;
+        assert_sent_away(&kost.notify(large.clone()).await);
         sender.unbounded_send(Bytes::from(settlement(&invoice).to_string())).unwrap();
         drop(sender);
         large
