@@ -399,7 +399,7 @@ impl Kost {
             item: "something else".to_owned(),
             customer: None,
             valid_for: None,
-            idempotent: true,
+            idempotent: false,
             payer_phone: None,
             authorize_only: false,
         };

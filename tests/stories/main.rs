@@ -52,6 +52,7 @@ mod reversals;
 mod roles;
 mod sessions;
 mod statements;
+mod strays;
 mod supersede;
 mod throttle;
 mod trouble;

@@ -30,7 +30,7 @@ async fn admin_get(kost: &Kost, admin: &str, path: &str) -> Answer {
     kost.send(kost.request_of(admin, Method::GET, path)).await
 }
 
-async fn admin_post(kost: &Kost, admin: &str, (path, body): (&str, Value)) -> Answer {
+pub(crate) async fn admin_post(kost: &Kost, admin: &str, (path, body): (&str, Value)) -> Answer {
     kost.send(kost.request_of(admin, Method::POST, path).json(&body)).await
 }
 

@@ -4,13 +4,14 @@ use domain::{
     Amount, Event, FindingKind, Learned, Page, Payment, Refund, RefundState, Report, ReportedRefund, Ruling,
     State, Step, Time, fold,
 };
-use queue::{CancelPayment, Job as _, Lease, NewJob, Outcome, SubmitCharge};
+use queue::{CancelPayment, Job as _, Lease, NewJob, Outcome, Reason, SubmitCharge, SyncPayment};
 use store::history::Source;
 use store::payments::{self, Change};
 use store::{StoreError, Written, checks, refunds};
 
 use crate::Context;
 use crate::context::{Ended, Halt};
+use crate::stray::is_waiting_stray;
 
 /// How often to read again when others change the same payment at the same time.
 const RACES_MAX: u32 = 8;
@@ -87,7 +88,11 @@ impl Context {
                 return Ok(Outcome::Done);
             }
             tell(&payment, to, finding, news);
-            let jobs = self.follow_ups(&payment, to).await?;
+            let mut jobs = self.follow_ups(&payment, to).await?;
+            if news.source == Source::Charge && is_waiting_stray(&payment, news.report) {
+                let look = SyncPayment { payment_id: payment.id, reason: Reason::Poll };
+                jobs.push(look.new_job(self.now()));
+            }
             let change = Change {
                 payment: &payment,
                 to,

@@ -10,7 +10,7 @@ use store::history::Source;
 
 use crate::Context;
 use crate::books::{News, decision};
-use crate::context::Ended;
+use crate::context::{Ended, Halt};
 use crate::gateway::{name_of, outcome_of};
 
 /// How long until the outcome of a charge that is under way may be known.
@@ -33,7 +33,7 @@ pub(crate) async fn perform(job: CancelPayment, cx: &Context, lease: &Lease) -> 
         State::Pending | State::Review if payment.method.is_on_a_page() => {
             leave_the_page(cx, payment, lease).await
         }
-        State::Pending | State::Review => match cancelled(cx, &payment).await {
+        State::Pending | State::Review => match cancelled(cx, &payment).await? {
             Ok(report) => cx.believe(payment, (report, Source::Cancel), lease).await,
             Err(CallError::NoSuchTransaction) => absent(cx, payment, (Page::Open, lease)).await,
             Err(error) => Ok(outcome_of(&error)),
@@ -51,12 +51,12 @@ fn wait_for_the_charge() -> Ended {
 }
 
 /// How the transaction stands after it was cancelled, or after it could not be.
-async fn cancelled(cx: &Context, payment: &Payment) -> Result<Report, CallError> {
-    let id = name_of(payment);
-    match cx.midtrans.cancel(id).await {
-        // It cannot be cancelled any more, or it is not there: how does it stand?
-        Err(CallError::Unchangeable | CallError::NoSuchTransaction) => cx.midtrans.status(id).await,
-        answer => answer,
+async fn cancelled(cx: &Context, payment: &Payment) -> Result<Result<Report, CallError>, Halt> {
+    match cx.midtrans.cancel(name_of(payment)).await {
+        // It was a later one that was cancelled, it cannot be cancelled any more, or it is not there: how does it stand?
+        Ok(report) if report.names_another_than(payment) => cx.stands(payment).await,
+        Err(CallError::Unchangeable | CallError::NoSuchTransaction) => cx.stands(payment).await,
+        answer => Ok(answer),
     }
 }
 
@@ -110,12 +110,12 @@ pub(crate) async fn cancel_waiting_tries(
     Ok(None)
 }
 
-fn has_failed(event: &Event) -> bool {
+pub(crate) fn has_failed(event: &Event) -> bool {
     matches!(event, Event::Cancelled | Event::Denied | Event::Expired | Event::Errored)
 }
 
 /// Whether a transaction has not been decided yet.
-fn waits(event: &Event) -> bool {
+pub(crate) fn waits(event: &Event) -> bool {
     matches!(event, Event::Accepted | Event::Challenged | Event::Authorized)
 }
 

@@ -13,6 +13,7 @@ mod prune;
 mod reconcile;
 mod refund_payment;
 mod schedule;
+mod stray;
 mod submit_charge;
 mod sweep;
 mod sync_payment;

@@ -6,21 +6,50 @@ use store::findings::{self, NewFinding};
 use store::{StoreError, tries};
 
 use crate::Context;
+use crate::context::Halt;
 use crate::gateway::name_of;
+use crate::stray::Beside;
 
 /// Whether the gateway may know transactions of the payment that it does not tell of when it is asked by the invoice.
 pub(crate) fn has_names_of_its_own(payment: &Payment) -> bool {
     payment.method.is_on_a_page() || payment.method.profile().asked_by == AskedBy::Transaction
 }
 
+/// What the gateway tells of a payment.
+pub(crate) enum Seen {
+    /// How it stands.
+    One(Report),
+    /// How it stands beside a transaction that nobody asked for.
+    Two(Box<Beside>),
+}
+
+impl Seen {
+    /// What the payment goes by.
+    pub(crate) fn report(self) -> Report {
+        match self {
+            Self::One(report) => report,
+            Self::Two(beside) => beside.heavier(),
+        }
+    }
+}
+
 impl Context {
     /// How the payment stands. On the hosted page the gateway tells of the latest try when it is asked by the invoice
     /// (contract §3), so the others that we know of are asked for by their own names; money counts before anything else.
     /// A method that the gateway knows by its own name alone is asked for by the names that notifications have told.
-    pub(crate) async fn stands(&self, payment: &Payment) -> Result<Result<Report, CallError>, StoreError> {
+    pub(crate) async fn stands(&self, payment: &Payment) -> Result<Result<Report, CallError>, Halt> {
+        match self.see(payment).await? {
+            Ok(Seen::One(report)) => Ok(Ok(report)),
+            Ok(Seen::Two(beside)) => self.turn_away(payment, *beside).await,
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// The same, and nothing is done about what is seen.
+    pub(crate) async fn see(&self, payment: &Payment) -> Result<Result<Seen, CallError>, StoreError> {
         let one_name = !payment.method.is_on_a_page() && payment.transaction_id.is_some();
         if one_name || !has_names_of_its_own(payment) {
-            return Ok(self.midtrans.status(name_of(payment)).await);
+            return Ok(self.see_one(payment).await);
         }
         let tries = match self.every_try(payment).await? {
             Ok(tries) => tries,
@@ -30,7 +59,16 @@ impl Context {
             true => other,
             false => one,
         };
-        Ok(tries.into_iter().reduce(heavier).ok_or(CallError::NoSuchTransaction))
+        Ok(tries.into_iter().reduce(heavier).map(Seen::One).ok_or(CallError::NoSuchTransaction))
+    }
+
+    async fn see_one(&self, payment: &Payment) -> Result<Seen, CallError> {
+        let said = self.midtrans.status(name_of(payment)).await?;
+        let Some(known) = payment.transaction_id.as_ref().filter(|_| said.names_another_than(payment)) else {
+            return Ok(Seen::One(said));
+        };
+        let beside = self.beside((payment, known), said.clone()).await?;
+        Ok(beside.map_or(Seen::One(said), |beside| Seen::Two(Box::new(beside))))
     }
 
     /// Every transaction of the payment that we know of, the latest first.
@@ -60,7 +98,7 @@ impl Context {
                 Err(error) => return Ok(Err(error)),
             }
         }
-        self.tell_of_second_money(payment, &reports).await?;
+        self.tell_of_second_money(payment, &reports.iter().collect::<Vec<_>>()).await?;
         Ok(Ok(reports))
     }
 
@@ -76,20 +114,24 @@ impl Context {
         }
     }
 
-    async fn tell_of_second_money(&self, payment: &Payment, reports: &[Report]) -> Result<(), StoreError> {
+    pub(crate) async fn tell_of_second_money(
+        &self,
+        payment: &Payment,
+        reports: &[&Report],
+    ) -> Result<(), StoreError> {
         let paid = reports.iter().filter(|report| holds_money(&report.event)).count();
         if paid < 2 {
             return Ok(());
         }
         let kind = FindingKind::DoublePayment;
         let cause = format!("{}:{}:tries", kind.as_str(), payment.invoice);
-        let detail = format!("{paid} tries on the page were paid; give all but one back");
+        let detail = format!("{paid} tries of one payment were paid; give all but one back");
         let finding = NewFinding { kind, cause, payment_id: Some(payment.id), detail: &detail };
         findings::open(&self.db, &finding, self.now()).await
     }
 }
 
-fn holds_money(event: &Event) -> bool {
+pub(crate) fn holds_money(event: &Event) -> bool {
     matches!(
         event,
         Event::Settled | Event::Captured | Event::PartiallyRefunded(_) | Event::PartiallyChargedBack

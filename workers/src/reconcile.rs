@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::Context;
 use crate::context::{Ended, Halt};
 use crate::gateway::outcome_of;
-use crate::sync_payment::{Standing, standing};
+use crate::sync_payment::{Look, Standing, standing};
 
 /// How long one attempt goes on before it lets other jobs have its place.
 const SLICE: Duration = Duration::from_secs(10);
@@ -97,7 +97,8 @@ struct Compared {
 async fn compare(cx: &Context, run: &Run, id: PaymentId) -> Result<(), Halt> {
     let payment = cx.payment(id).await?;
     let before = words(&payment);
-    let compared = match standing(cx, &payment).await? {
+    let look = if run.is_dry { Look::Only } else { Look::AndMend };
+    let compared = match standing((cx, &payment), look).await? {
         Ok(Standing::Said(report)) => {
             let step = fold(&payment, &report, cx.now()).step;
             let detail = report.event.as_str().to_owned();

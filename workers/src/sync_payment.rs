@@ -3,12 +3,13 @@
 use domain::{Event, Failure, Method, Payment, Report, State};
 use midtrans::CallError;
 use queue::{CancelPayment, Job as _, Lease, Outcome, SubmitCharge, SyncPayment};
-use store::{StoreError, checks};
+use store::checks;
 
 use crate::Context;
 use crate::books::decision;
-use crate::context::Ended;
+use crate::context::{Ended, Halt};
 use crate::gateway::outcome_of;
+use crate::page::Seen;
 
 /// Webhook, poll, page read and operator all end here.
 pub(crate) async fn perform(job: SyncPayment, cx: &Context, lease: &Lease) -> Ended {
@@ -21,7 +22,7 @@ pub(crate) async fn perform(job: SyncPayment, cx: &Context, lease: &Lease) -> En
         // Nobody wants it any more. Its cancellation is under way; should that have come to nothing, here it is again.
         cx.queue.enqueue(&[CancelPayment { payment_id: payment.id }.new_job(cx.now())]).await?;
     }
-    match standing(cx, &payment).await? {
+    match standing((cx, &payment), Look::AndMend).await? {
         Ok(Standing::Said(report)) => cx.believe(payment, (*report, job.reason.into()), lease).await,
         Ok(Standing::NotCharged) => charge_first(cx, &payment).await,
         Ok(Standing::NeverMade) => Ok(Outcome::Done),
@@ -39,15 +40,28 @@ pub(crate) enum Standing {
     NeverMade,
 }
 
+/// What may be done about that which is seen at the gateway.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Nothing.
+    Only,
+    /// What nobody asked for is cancelled and told.
+    AndMend,
+}
+
 /// Asks how the payment stands. That the gateway has no such transaction is an answer.
 pub(crate) async fn standing(
-    cx: &Context,
-    payment: &Payment,
-) -> Result<Result<Standing, CallError>, StoreError> {
+    (cx, payment): (&Context, &Payment),
+    look: Look,
+) -> Result<Result<Standing, CallError>, Halt> {
     if payment.state == State::Created {
         return Ok(Ok(Standing::NotCharged));
     }
-    Ok(match cx.stands(payment).await? {
+    let said = match look {
+        Look::Only => cx.see(payment).await?.map(Seen::report),
+        Look::AndMend => cx.stands(payment).await?,
+    };
+    Ok(match said {
         Ok(report) => Ok(Standing::Said(Box::new(report))),
         Err(CallError::NoSuchTransaction) => Ok(match payment.state {
             State::Created | State::Asked => Standing::NotCharged,

@@ -100,24 +100,29 @@ fn doubt(payment: &Payment, report: &Report) -> Option<FindingKind> {
         Amount::Foreign(_) => return Some(FindingKind::AmountMismatch),
         Amount::Rupiah(_) | Amount::Unsaid => {}
     }
-    if is_another_transaction(payment, report) && !may_follow(payment, report) {
+    if report.names_another_than(payment) && !may_follow(payment, report) {
         return Some(FindingKind::StatusConflict);
     }
     None
 }
 
-fn is_another_transaction(payment: &Payment, report: &Report) -> bool {
-    match (&payment.transaction_id, &report.transaction_id) {
-        (Some(known), Some(said)) => known != said,
-        (None, _) | (_, None) => false,
+impl Report {
+    /// Whether this is of another transaction than the one that is known of the payment.
+    #[must_use]
+    pub fn names_another_than(&self, payment: &Payment) -> bool {
+        match (&payment.transaction_id, &self.transaction_id) {
+            (Some(known), Some(said)) => known != said,
+            (None, _) | (_, None) => false,
+        }
     }
 }
 
-/// Each try on the hosted page is a transaction of its own under the same invoice (contract §2, §6). Of a payment that
-/// has ended only money is heard.
+/// Each try on the hosted page is a transaction of its own under the same invoice (contract §2, §6). With the other
+/// methods there is a second one only when the first has ended and a charge arrives late. Of a payment that has ended
+/// only money is heard.
 fn may_follow(payment: &Payment, report: &Report) -> bool {
-    payment.method.is_on_a_page()
-        && (payment.state.is_live() || (matches!(payment.state, State::Failed(_)) && is_money(&report.event)))
+    let is_money = matches!(payment.state, State::Failed(_)) && is_money(&report.event);
+    is_money || (payment.method.is_on_a_page() && payment.state.is_live())
 }
 
 fn is_money(event: &Event) -> bool {
@@ -157,7 +162,7 @@ fn on_a_page(payment: &Payment, report: &Report, now: Time) -> Option<Step> {
         }
         // One try was voided, and then the payer paid by another: that one is not taken back.
         (State::Failed(Failure::Reversed), event)
-            if is_money(event) && is_another_transaction(payment, report) =>
+            if is_money(event) && report.names_another_than(payment) =>
         {
             Some(Step::MoveAndTell(State::Paid, FindingKind::LateSettlement))
         }
@@ -167,7 +172,7 @@ fn on_a_page(payment: &Payment, report: &Report, now: Time) -> Option<Step> {
 
 fn learn(payment: &Payment, report: &Report) -> Learned {
     let page = payment.method.is_on_a_page();
-    let transaction_id = match is_another_transaction(payment, report) {
+    let transaction_id = match report.names_another_than(payment) {
         true => report.transaction_id.clone(),
         false => unknown_yet(payment.transaction_id.as_ref(), report.transaction_id.as_ref()),
     };

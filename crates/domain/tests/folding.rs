@@ -82,6 +82,11 @@ fn another_transaction_under_our_invoice_is_for_a_person() {
     let mut known = payment(Method::Bca, State::Pending);
     known.transaction_id = Some(TransactionId::try_from("tx-0").unwrap());
     assert_eq!(fold(&known, &report(Event::Settled), at(1)).step, Step::Look(FindingKind::StatusConflict));
+    known.state = State::Failed(Failure::Expired);
+    assert_eq!(fold(&known, &report(Event::Accepted), at(1)).step, Step::Look(FindingKind::StatusConflict));
+    let money = fold(&known, &report(Event::Settled), at(1));
+    assert_eq!(money.step, Step::MoveAndTell(State::Paid, FindingKind::LateSettlement));
+    assert_eq!(money.learned.transaction_id, report(Event::Settled).transaction_id);
 }
 
 /// A payment on the hosted page, of which a first try is known; the page is open for a quarter of an hour.
