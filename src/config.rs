@@ -15,6 +15,8 @@ use std::time::Duration;
 use domain::Secret;
 use queue::RedisSettings;
 
+use crate::http::TlsFiles;
+
 pub use file::File;
 pub use limits::Limits;
 
@@ -40,6 +42,8 @@ pub struct Config {
     pub redis: Option<RedisSettings>,
     /// Where to listen.
     pub addr: SocketAddr,
+    /// The certificate to show there; `None`: plain HTTP, for a proxy that speaks TLS.
+    pub tls: Option<TlsFiles>,
     /// Where the gateway finds us, without a slash at the end; `None`: nobody said.
     pub public_url: Option<String>,
     /// The gateway; `None`: the built-in simulator plays it.
@@ -108,6 +112,7 @@ impl Config {
             redis: redis(env, &mut mistakes),
             addr: address(env, "KASIR_ADDR", "127.0.0.1:8080", &mut mistakes),
             simulator_addr: address(env, "KASIR_SIMULATOR_ADDR", "127.0.0.1:9090", &mut mistakes),
+            tls: tls_files(env, &mut mistakes),
             public_url: public_url(env, &mut mistakes),
             gateway: gateway(env, &mut mistakes),
             notification_keys: secrets(env, "MIDTRANS_NOTIFICATION_KEYS"),
@@ -125,6 +130,12 @@ impl Config {
         let url = self.database_url.expose();
         let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))?;
         Some(Path::new(path.split('?').next().unwrap_or(path)))
+    }
+
+    /// Whether people reach us over TLS, by a proxy or by ourselves.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.tls.is_some() || self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
     }
 
     /// How long a request may take.
@@ -161,6 +172,17 @@ fn address(
         mistakes.push(format!("{name} is {text:?}; it should look like 127.0.0.1:8080"));
         SocketAddr::from(([127, 0, 0, 1], 0))
     })
+}
+
+fn tls_files(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> Option<TlsFiles> {
+    match [env("KASIR_TLS_CERT"), env("KASIR_TLS_KEY")] {
+        [Some(certificate), Some(key)] => Some(TlsFiles { certificate: certificate.into(), key: key.into() }),
+        [None, None] => None,
+        _ => {
+            mistakes.push("KASIR_TLS_CERT and KASIR_TLS_KEY go together: one of them is missing".to_owned());
+            None
+        }
+    }
 }
 
 fn public_url(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> Option<String> {

@@ -18,7 +18,7 @@ use workers::{HouseGate, Scheduler};
 
 use crate::config::{Config, Gateway};
 use crate::descriptors;
-use crate::http::{self, App, Passwords, Patience, Places, Tokens, Watches};
+use crate::http::{self, App, Door, Passwords, Patience, Places, Tls, Tokens, Watches};
 
 /// Between two sweeps.
 const SWEEP_S: i64 = queue::SWEEP_EVERY.as_secs().cast_signed();
@@ -157,7 +157,12 @@ pub async fn run(
         let router = http::router(Arc::new(app));
         let limits = parts.config.file.limits.of_connections();
         descriptors::ask_for(limits.at_once);
-        tracker.spawn(http::serve_apart(listener, router, (limits, stop.gently.clone()))?);
+        let tls = parts.config.tls.clone().map(Tls::open).transpose()?;
+        if let Some(tls) = &tls {
+            tracker.spawn(tls.renewing(stop.gently.clone())?);
+        }
+        let door = Door { limits, tls, stop: stop.gently.clone() };
+        tracker.spawn(http::serve_apart(listener, router, door)?);
     }
     if roles.worker {
         let force =
@@ -215,7 +220,7 @@ pub fn app_with(parts: &Parts, passwords: Passwords) -> App {
         body_bytes_max: limits.body_bytes,
         page_size_max: limits.page_size,
         rules: config.file.rules(),
-        is_https: config.public_url.as_deref().is_some_and(|url| url.starts_with("https://")),
+        is_https: config.is_https(),
         payout_days: config.file.reconcile.payout_days,
         default_price: config.file.house.default_price,
         terms: config.file.terms(),

@@ -9,7 +9,6 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use super::serving::ConnectionLimits;
@@ -132,17 +131,17 @@ impl HttpBody for Answering {
     }
 }
 
-/// A TCP connection that tells its pulse what comes in, and breaks when the peer takes nothing for too long.
-pub(super) struct Line {
-    stream: TcpStream,
+/// A connection that tells its pulse what comes in, and breaks when the peer takes nothing for too long.
+pub(super) struct Line<S> {
+    stream: S,
     pulse: Pulse,
     stall: Duration,
     /// Running while we wait for the peer to take something.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl Line {
-    pub(super) fn new(stream: TcpStream, pulse: Pulse, stall: Duration) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
+    pub(super) fn new(stream: S, pulse: Pulse, stall: Duration) -> Self {
         Self { stream, pulse, stall, waiting: None }
     }
 
@@ -150,7 +149,7 @@ impl Line {
     fn patiently<T>(
         &mut self,
         cx: &mut Context<'_>,
-        attempt: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        attempt: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         let tried = attempt(Pin::new(&mut self.stream), cx);
         if tried.is_ready() {
@@ -164,7 +163,7 @@ impl Line {
     }
 }
 
-impl AsyncRead for Line {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Line<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -179,17 +178,17 @@ impl AsyncRead for Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Line<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.patiently(cx, |stream, cx| stream.poll_write(cx, bytes))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.patiently(cx, TcpStream::poll_flush)
+        self.patiently(cx, S::poll_flush)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.patiently(cx, TcpStream::poll_shutdown)
+        self.patiently(cx, S::poll_shutdown)
     }
 
     fn poll_write_vectored(

@@ -23,6 +23,7 @@ mod schemas;
 mod serving;
 pub(crate) mod sessions;
 mod shedding;
+mod tls;
 mod tokens;
 mod waiting;
 mod watches;
@@ -56,8 +57,9 @@ pub use passwords::{HashingFailed, Passwords};
 pub use patience::Patience;
 pub(crate) use payment::of_caller;
 pub use problem::Problem;
-pub use serving::{ConnectionLimits, serve, serve_apart};
+pub use serving::{ConnectionLimits, Door, serve, serve_apart};
 pub use shedding::{Places, Shares};
+pub use tls::{Tls, TlsError, TlsFiles};
 pub use tokens::{NotSigned, Tokens, draw_api_key, name_of};
 pub use watches::Watches;
 

@@ -11,6 +11,7 @@ use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -20,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::line::{Answering, Line, Pulse};
+use super::tls::Tls;
 
 /// What one stream of HTTP/2 may send before it is read.
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -53,12 +55,23 @@ pub struct ConnectionLimits {
     pub streams: u32,
 }
 
+/// How callers come in.
+pub struct Door {
+    /// What they may do.
+    pub limits: ConnectionLimits,
+    /// Whether they are spoken to over TLS.
+    pub tls: Option<Tls>,
+    /// Until when they are let in.
+    pub stop: CancellationToken,
+}
+
 /// Whoever serves the connections.
 #[derive(Clone)]
 struct Server {
     builder: Builder<TokioExecutor>,
     router: Router,
     limits: Arc<ConnectionLimits>,
+    tls: Option<Tls>,
     /// True while all places are taken.
     crowded: watch::Sender<bool>,
     stop: CancellationToken,
@@ -72,7 +85,7 @@ struct Server {
 pub fn serve_apart(
     listener: TcpListener,
     router: Router,
-    (limits, stop): (ConnectionLimits, CancellationToken),
+    door: Door,
 ) -> std::io::Result<impl Future<Output = ()> + Send + use<>> {
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
     let mut front = tokio::runtime::Builder::new_multi_thread();
@@ -82,7 +95,7 @@ pub fn serve_apart(
     let serving = front.0.as_ref().map(|front| {
         front.spawn(async move {
             match TcpListener::from_std(listener) {
-                Ok(listener) => serve(listener, router, limits, stop).await,
+                Ok(listener) => serve(listener, router, door).await,
                 Err(error) => tracing::error!(%error, "the service cannot listen"),
             }
         })
@@ -107,11 +120,12 @@ impl Drop for Front {
 }
 
 /// Serves until `stop` says otherwise, and then until every request was answered that had come.
-pub async fn serve(listener: TcpListener, router: Router, limits: ConnectionLimits, stop: CancellationToken) {
+pub async fn serve(listener: TcpListener, router: Router, door: Door) {
+    let Door { limits, tls, stop } = door;
     let places = Arc::new(Semaphore::new(limits.at_once.min(Semaphore::MAX_PERMITS)));
     let builder = builder(&limits);
-    let server =
-        Server { builder, router, limits: Arc::new(limits), crowded: watch::Sender::new(false), stop };
+    let limits = Arc::new(limits);
+    let server = Server { builder, router, limits, tls, crowded: watch::Sender::new(false), stop };
     let connections = TaskTracker::new();
     let accepting = async {
         loop {
@@ -187,6 +201,19 @@ impl Server {
     async fn connection(self, stream: TcpStream, peer: SocketAddr, _place: Option<OwnedSemaphorePermit>) {
         // What is written is complete: waiting for more of it only delays the answer.
         let _unknown = stream.set_nodelay(true);
+        let Some(tls) = self.tls.clone() else { return self.requests_of(stream, peer).await };
+        // Agreeing on the keys is a part of the first head, and takes no longer. Whoever does not agree is gone.
+        let agreed = tokio::time::timeout(self.limits.head, tls.accept(stream));
+        if let Some(Ok(Ok(stream))) = self.stop.run_until_cancelled(agreed).await {
+            self.requests_of(stream, peer).await;
+        }
+    }
+
+    async fn requests_of<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        self,
+        stream: S,
+        peer: SocketAddr,
+    ) {
         let pulse = Pulse::new();
         let line = Line::new(stream, pulse.clone(), self.limits.stall);
         let router = self.router.clone();

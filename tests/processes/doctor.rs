@@ -89,15 +89,15 @@ async fn doctor(dir: &Path, environment: &[(&str, String)], words: &[&str]) -> T
 }
 
 /// A house on SQLite with a simulator of its own.
-struct House {
-    dir: TempDir,
+pub(crate) struct House {
+    pub(crate) dir: TempDir,
     sim: Simulator,
-    port: u16,
-    environment: Vec<(&'static str, String)>,
+    pub(crate) port: u16,
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl House {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let clock = Clock::system();
         let key = format!("SB-Mid-server-{}", clock.ulid());
         let dir = tempfile::tempdir().unwrap();
@@ -116,7 +116,7 @@ impl House {
     }
 
     /// Starts a role, and waits until somebody answers.
-    async fn start(&self, role: &str) -> Kasir {
+    pub(crate) async fn start(&self, role: &str) -> Kasir {
         let start = Start {
             program: built(),
             role: Some(role),
@@ -148,7 +148,7 @@ impl House {
     }
 
     /// Changes the environment of what is started from now on.
-    fn set(&mut self, name: &'static str, value: impl Into<String>) {
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
         self.environment.retain(|(known, _)| *known != name);
         self.environment.push((name, value.into()));
     }

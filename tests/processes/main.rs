@@ -23,6 +23,7 @@ mod kost;
 mod least;
 mod missed;
 mod outage;
+mod own_tls;
 mod process;
 mod readme;
 mod reconcile;

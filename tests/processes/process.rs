@@ -71,6 +71,11 @@ impl Kasir {
         signal("CONT", self.pid).await;
     }
 
+    /// Asks it to read again what it has read.
+    pub(crate) async fn hang_up(&self) {
+        signal("HUP", self.pid).await;
+    }
+
     /// Sends SIGTERM; gives when.
     pub(crate) async fn terminate(&self) -> Instant {
         let sent = Instant::now();

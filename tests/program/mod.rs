@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clock::Clock;
 use kasir::config::Config;
-use kasir::http;
+use kasir::http::{self, Door};
 use kasir::roles;
 use queue::{Queue, Stop, Workforce};
 use store::{Db, methods};
@@ -40,9 +40,10 @@ impl Program {
         let serving = CancellationToken::new();
         let app = http::App { stop: serving.clone(), ..roles::app(&parts).unwrap() };
         let router = http::router(Arc::new(app));
-        let connections = parts.config.file.limits.of_connections();
+        let limits_of_callers = parts.config.file.limits.of_connections();
+        let door = Door { limits: limits_of_callers, tls: None, stop: serving.clone() };
         let served = TaskTracker::new();
-        served.spawn(http::serve(listener, router, connections, serving.clone()));
+        served.spawn(http::serve(listener, router, door));
         let stop = Stop::default();
         let force = Workforce::start(&queue, roles::context(&parts).unwrap(), limits, stop.clone());
         Self { db, queue, force, url, stop, serving, served }

@@ -8,29 +8,11 @@ use store::{StoreError, tries};
 use crate::Context;
 use crate::context::Halt;
 use crate::gateway::name_of;
-use crate::stray::Beside;
+use crate::stray::Seen;
 
 /// Whether the gateway may know transactions of the payment that it does not tell of when it is asked by the invoice.
 pub(crate) fn has_names_of_its_own(payment: &Payment) -> bool {
     payment.method.is_on_a_page() || payment.method.profile().asked_by == AskedBy::Transaction
-}
-
-/// What the gateway tells of a payment.
-pub(crate) enum Seen {
-    /// How it stands.
-    One(Report),
-    /// How it stands beside a transaction that nobody asked for.
-    Two(Box<Beside>),
-}
-
-impl Seen {
-    /// What the payment goes by.
-    pub(crate) fn report(self) -> Report {
-        match self {
-            Self::One(report) => report,
-            Self::Two(beside) => beside.heavier(),
-        }
-    }
 }
 
 impl Context {
@@ -39,8 +21,8 @@ impl Context {
     /// A method that the gateway knows by its own name alone is asked for by the names that notifications have told.
     pub(crate) async fn stands(&self, payment: &Payment) -> Result<Result<Report, CallError>, Halt> {
         match self.see(payment).await? {
-            Ok(Seen::One(report)) => Ok(Ok(report)),
-            Ok(Seen::Two(beside)) => self.turn_away(payment, *beside).await,
+            Ok(Seen { own, stray: None }) => Ok(Ok(own)),
+            Ok(Seen { own, stray: Some(stray) }) => self.turn_away(payment, (own, stray)).await,
             Err(error) => Ok(Err(error)),
         }
     }
@@ -59,16 +41,18 @@ impl Context {
             true => other,
             false => one,
         };
-        Ok(tries.into_iter().reduce(heavier).map(Seen::One).ok_or(CallError::NoSuchTransaction))
+        Ok(tries.into_iter().reduce(heavier).map(Seen::alone).ok_or(CallError::NoSuchTransaction))
     }
 
     async fn see_one(&self, payment: &Payment) -> Result<Seen, CallError> {
         let said = self.midtrans.status(name_of(payment)).await?;
         let Some(known) = payment.transaction_id.as_ref().filter(|_| said.names_another_than(payment)) else {
-            return Ok(Seen::One(said));
+            return Ok(Seen::alone(said));
         };
-        let beside = self.beside((payment, known), said.clone()).await?;
-        Ok(beside.map_or(Seen::One(said), |beside| Seen::Two(Box::new(beside))))
+        Ok(match self.own(payment, known).await? {
+            Some(own) => Seen { own, stray: Some(said) },
+            None => Seen::alone(said),
+        })
     }
 
     /// Every transaction of the payment that we know of, the latest first.

@@ -14,40 +14,44 @@ use crate::cancel_payment::{has_failed, waits};
 use crate::context::Halt;
 use crate::page::holds_money;
 
-/// How a payment stands, and the transaction that nobody asked for.
-pub(crate) struct Beside {
-    /// Of the transaction that we know.
+/// What the gateway tells of a payment.
+pub(crate) struct Seen {
+    /// How it stands.
     pub(crate) own: Report,
-    /// Of the other one.
-    pub(crate) stray: Report,
+    /// The transaction beside it that nobody asked for.
+    pub(crate) stray: Option<Report>,
 }
 
-impl Beside {
-    /// Which of the two the payment goes by: money counts wherever it is.
-    pub(crate) fn heavier(self) -> Report {
-        match self.is_paid_by_stray() {
-            true => self.stray,
-            false => self.own,
-        }
+impl Seen {
+    pub(crate) fn alone(own: Report) -> Self {
+        Self { own, stray: None }
     }
 
-    fn is_paid_by_stray(&self) -> bool {
-        has_failed(&self.own.event) && holds_money(&self.stray.event)
+    /// What the payment goes by: money counts wherever it is.
+    pub(crate) fn report(self) -> Report {
+        match self.stray {
+            Some(stray) if is_paid_by(&stray, &self.own) => stray,
+            Some(_) | None => self.own,
+        }
     }
+}
+
+fn is_paid_by(stray: &Report, own: &Report) -> bool {
+    has_failed(&own.event) && holds_money(&stray.event)
 }
 
 impl Context {
     /// Asks for the transaction that we know by its own name. `None` when the gateway does not know it by that.
-    pub(crate) async fn beside(
+    pub(crate) async fn own(
         &self,
-        (payment, known): (&Payment, &TransactionId),
-        stray: Report,
-    ) -> Result<Option<Beside>, CallError> {
+        payment: &Payment,
+        known: &TransactionId,
+    ) -> Result<Option<Report>, CallError> {
         match self.midtrans.status(known.as_str()).await {
             Ok(own) => {
                 let is_own = own.transaction_id.as_ref() == Some(known)
                     && own.order_id.as_deref() == Some(payment.invoice.as_str());
-                Ok(is_own.then_some(Beside { own, stray }))
+                Ok(is_own.then_some(own))
             }
             Err(CallError::NoSuchTransaction) => Ok(None),
             Err(error) => Err(error),
@@ -58,27 +62,25 @@ impl Context {
     pub(crate) async fn turn_away(
         &self,
         payment: &Payment,
-        mut beside: Beside,
+        (own, mut stray): (Report, Report),
     ) -> Result<Result<Report, CallError>, Halt> {
-        if let Some(id) = beside.stray.transaction_id.clone() {
+        if let Some(id) = stray.transaction_id.clone() {
             tries::note(&self.db, payment.id, &id, self.now()).await?;
             self.tell_of_stray(payment, &id).await?;
-            if waits(&beside.stray.event) {
+            if waits(&stray.event) {
                 match self.without(&id).await {
-                    Ok(Some(stray)) => beside.stray = stray,
+                    Ok(Some(after)) => stray = after,
                     Ok(None) => {}
                     Err(error) => return Ok(Err(error)),
                 }
             }
         }
-        if holds_money(&beside.own.event) {
-            self.tell_of_second_money(payment, &[&beside.own, &beside.stray]).await?;
-        }
-        if payment.state.is_live() && beside.is_paid_by_stray() {
+        self.tell_of_second_money(payment, &[&own, &stray]).await?;
+        if payment.state.is_live() && is_paid_by(&stray, &own) {
             // First our own ends, then the money is heard of.
-            self.hear(payment.clone(), (beside.own.clone(), Source::Poll)).await?;
+            self.hear(payment.clone(), (own.clone(), Source::Poll)).await?;
         }
-        Ok(Ok(beside.heavier()))
+        Ok(Ok(Seen { own, stray: Some(stray) }.report()))
     }
 
     /// How a transaction stands after it was cancelled, or could not be.

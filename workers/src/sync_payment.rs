@@ -9,7 +9,7 @@ use crate::Context;
 use crate::books::decision;
 use crate::context::{Ended, Halt};
 use crate::gateway::outcome_of;
-use crate::page::Seen;
+use crate::stray::Seen;
 
 /// Webhook, poll, page read and operator all end here.
 pub(crate) async fn perform(job: SyncPayment, cx: &Context, lease: &Lease) -> Ended {
