@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::*;
 
-const VARIABLES: [&str; 12] = [
+const VARIABLES: [&str; 14] = [
     "DATABASE_URL",
     "REDIS_URL",
     "KASIR_ADDR",

@@ -24,21 +24,12 @@ pub(super) fn routes() -> Router<Arc<App>> {
     Router::new().route("/metrics", get(metrics))
 }
 
-async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let mut registry = Registry::with_prefix("kasir");
-    let hashings: Counter = Counter::default();
-    hashings.inc_by(app.passwords.hashings());
-    registry.register(
-        "password_hashings",
-        "Passwords hashed or checked the long way, in this process",
-        hashings,
-    );
-    registry.register(
-        "notifications",
-        "Notifications of the gateway by what they were answered, in this process",
-        app.notified.0.clone(),
-    );
-    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Who is let in, and who was sent away.
+fn register_places(registry: &mut Registry, app: &App) {
     let in_progress: Family<Vec<(&str, &str)>, Gauge> = Family::default();
     let refused: Family<Vec<(&str, &str)>, Counter> = Family::default();
     for Standing { share, taken, refused: refusals } in app.places.standing() {
@@ -55,6 +46,23 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
         "Requests that found no place and were told to come again",
         refused,
     );
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let mut registry = Registry::with_prefix("kasir");
+    let hashings: Counter = Counter::default();
+    hashings.inc_by(app.passwords.hashings());
+    registry.register(
+        "password_hashings",
+        "Passwords hashed or checked the long way, in this process",
+        hashings,
+    );
+    registry.register(
+        "notifications",
+        "Notifications of the gateway by what they were answered, in this process",
+        app.notified.0.clone(),
+    );
+    register_places(&mut registry, &app);
     let now = app.clock.now();
     let depth = jobs::depth(&app.db, now).await?;
     let oldest_ms = depth.oldest_due.map_or(0, |at| (now - at).num_milliseconds());
