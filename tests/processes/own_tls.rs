@@ -46,7 +46,7 @@ async fn callers_are_served_over_tls_and_a_renewed_certificate_needs_no_restart(
     assert!(answer.headers().contains_key("strict-transport-security"));
     let old = trusting(&first).get(&url).version(Version::HTTP_11);
     assert_eq!(old.send().await.unwrap().status(), StatusCode::OK);
-    let plain = Client::new().get(url.replace("https://", "http://")).send().await;
+    let plain = trusting(&first).get(url.replace("https://", "http://")).send().await;
     assert!(plain.is_err(), "{plain:?}");
 
     // What cannot be used leaves the old one in place.
