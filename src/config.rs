@@ -6,6 +6,7 @@ mod fuzz;
 mod limits;
 mod maxima;
 mod methods;
+mod secret_files;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,6 +20,9 @@ use crate::http::TlsFiles;
 
 pub use file::File;
 pub use limits::Limits;
+pub use secret_files::SECRETS;
+
+use secret_files::SecretFiles;
 
 /// The gateway, and the keys to it.
 #[derive(Debug, Clone)]
@@ -106,6 +110,8 @@ impl Config {
         });
         file.check(&mut mistakes);
         maxima::check(&file, &mut mistakes);
+        let secrets_in_files = SecretFiles::read(env, &mut mistakes);
+        let env: &dyn Fn(&str) -> Option<String> = &|name| env(name).or_else(|| secrets_in_files.find(name));
         let database_url = env("DATABASE_URL").unwrap_or_else(|| "sqlite://kasir.db".to_owned());
         check_database_url(&database_url, &mut mistakes);
         let config = Self {

@@ -7,6 +7,7 @@ pub mod demo;
 mod descriptors;
 pub mod evidence;
 pub mod foresight;
+pub mod heartbeat;
 pub mod http;
 pub mod importing;
 pub mod reconciling;

@@ -3,6 +3,7 @@
 mod backup;
 mod books;
 mod doctor;
+mod healthcheck;
 mod import;
 mod keys;
 mod reconcile;
@@ -54,6 +55,8 @@ Environment (wins over kasir.toml, which wins over the defaults):
   KASIR_SIMULATOR_ADDR        where the built-in simulator listens [127.0.0.1:9090]
   RUST_LOG, KASIR_LOG_FORMAT  what is logged; json or text
 
+What is secret may stand in a file instead: DATABASE_URL_FILE, MIDTRANS_SERVER_KEY_FILE and so on name it.
+
 In production, run `kasir migrate` once, then as many of `kasir api`, `kasir worker` and `kasir scheduler` as wanted.";
 
 #[derive(Subcommand)]
@@ -76,6 +79,8 @@ enum Command {
     Admin(keys::AdminCommand),
     /// Check the way of the money, from the keys to the notification URL, and say what to do about what is wrong.
     Doctor(doctor::Options),
+    /// Check that the process of this machine or container does its work, for Docker and monitors. Exits with 1 if not.
+    Healthcheck(healthcheck::Options),
     /// Compare our books with the gateway's, and mend what is behind.
     Reconcile(reconcile::Options),
     /// Print the trial balance of the journal, and check that it says what the payments say.
@@ -126,6 +131,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         // Mistakes of the configuration are findings among others.
         Some(Command::Doctor(options)) => return doctor::run(&options, config, clock).await,
+        Some(Command::Healthcheck(options)) => return healthcheck::run(&options, &config?, &clock).await,
         Some(Command::Import(options)) => return import::run(&options, &config?, &clock).await,
         None | Some(Command::Serve | Command::Openapi) => serve(config?, clock).await,
         Some(Command::Api) => play(config?, clock, Roles::API).await,

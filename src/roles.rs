@@ -18,6 +18,7 @@ use workers::{HouseGate, Scheduler};
 
 use crate::config::{Config, Gateway};
 use crate::descriptors;
+use crate::heartbeat::Heartbeat;
 use crate::http::{self, App, Door, Passwords, Patience, Places, Tls, Tokens, Watches};
 
 /// Between two sweeps.
@@ -178,11 +179,13 @@ pub async fn run(
         });
     }
     tracker.close();
+    let heartbeat = Heartbeat::start(&parts, roles);
     stop.gently.cancelled().await;
     tokio::select! {
         () = tracker.wait() => {}
         () = after(&stop, Duration::from_secs(19)) => tracing::warn!("stopped before all work had ended"),
     }
+    heartbeat.end().await;
     Ok(())
 }
 

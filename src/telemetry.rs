@@ -5,11 +5,16 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
+/// What an operator wants to see.
+const USUAL: &str = "info,apalis=warn,sqlx=warn,tokio_cron_scheduler=warn";
+
 /// Starts logging to standard error: readable on a terminal, JSON elsewhere, unless `KASIR_LOG_FORMAT` says
-/// otherwise. `RUST_LOG` chooses what is logged; by default what an operator wants to see.
+/// otherwise. `RUST_LOG` chooses what is logged.
 pub fn start() {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,apalis=warn,sqlx=warn,tokio_cron_scheduler=warn"));
+    // An empty RUST_LOG is none, as with all other variables.
+    let wanted = std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty());
+    let filter = wanted.and_then(|text| EnvFilter::try_new(text).ok());
+    let filter = filter.unwrap_or_else(|| EnvFilter::new(USUAL));
     let format = std::env::var("KASIR_LOG_FORMAT").unwrap_or_default();
     let json = format == "json" || (format.is_empty() && !std::io::stderr().is_terminal());
     let builder =

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::*;
 
-const VARIABLES: [&str; 14] = [
+const VARIABLES: [&str; 16] = [
     "DATABASE_URL",
     "REDIS_URL",
     "KASIR_ADDR",
@@ -21,7 +21,9 @@ const VARIABLES: [&str; 14] = [
     "MIDTRANS_PAGE_URL",
     "MIDTRANS_NOTIFICATION_KEYS",
     "API_KEYS",
+    "API_KEYS_FILE",
     "KASIR_SECRET",
+    "KASIR_SECRET_FILE",
 ];
 
 /// The example file with another value behind each of some names.

@@ -68,3 +68,51 @@ async fn the_service_works_under_a_role_that_can_change_no_table_and_no_history(
         assert_eq!(code.as_deref(), Some(INSUFFICIENT_PRIVILEGE), "{sql}: {error}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_script_of_the_containers_makes_a_log_in_that_serves() {
+    let mut kost = Kost::with_tenants(1).await;
+    let (owner, server) = address_of_owner(&kost);
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["owner_password", "service_password"] {
+        std::fs::write(folder.path().join(name), format!("it's \\a `{name}`\n")).unwrap();
+    }
+    // It runs again with each start, and then the password may be another.
+    for _ in 0..2 {
+        let mut script = tokio::process::Command::new("sh");
+        script.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/compose/grants.sh"));
+        script.env("KASIR_SECRETS", folder.path());
+        script.env("KASIR_ROLE_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/postgres-role.sql"));
+        script.envs([("PGHOST", &server.host), ("PGPORT", &server.port), ("PGUSER", &owner)]);
+        let ended = script.env("PGDATABASE", &server.database).output().await.unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
+    let with_password =
+        "SELECT count(*) FROM pg_authid WHERE rolname = 'kasir' AND rolpassword LIKE 'SCRAM%'";
+    assert_eq!(kost.count(with_password).await, 1);
+    let address = kost.log_in_as("kasir");
+    let port = free_port();
+    let mut processes = [kost.start_api(port).await, kost.start_worker()];
+    kost.front_end(port).everybody_pays(kost.tenants.clone()).await;
+    kost.all_instructed(1, s(30)).await;
+    processes.iter_mut().for_each(crate::process::Kasir::assert_alive);
+    let mut service = PgConnection::connect(&address).await.unwrap();
+    assert!(service.execute("DROP TABLE payment_history").await.is_err());
+}
+
+/// Where a database is.
+struct Server {
+    host: String,
+    port: String,
+    database: String,
+}
+
+/// The user who owns the database of this house, and where it is.
+fn address_of_owner(kost: &Kost) -> (String, Server) {
+    let address = kost.environment(free_port())[0].1.clone();
+    let (user, rest) = address.split_once("://").unwrap().1.rsplit_once('@').unwrap();
+    let (host, database) = rest.split_once('/').unwrap();
+    let (host, port) = host.split_once(':').unwrap();
+    let server = Server { host: host.to_owned(), port: port.to_owned(), database: database.to_owned() };
+    (user.split(':').next().unwrap().to_owned(), server)
+}

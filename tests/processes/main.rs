@@ -17,6 +17,7 @@ mod doctor;
 mod embedded;
 mod flood;
 mod front_end;
+mod healthy;
 mod keys;
 mod killed;
 mod kost;

@@ -40,6 +40,7 @@ mod lists;
 mod log;
 mod missed;
 mod month;
+mod operating;
 mod outages;
 mod pay;
 mod permutations;

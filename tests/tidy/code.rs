@@ -115,3 +115,26 @@ fn no_file_names_a_place_on_one_machine() {
     }
     nothing(&found, "Name files from the root of the workspace, and ask the environment for the rest:");
 }
+
+#[test]
+fn no_migration_takes_away_what_the_version_before_needs() {
+    let words = ["DROP TABLE", "DROP COLUMN", "RENAME ", "SET NOT NULL", "ALTER COLUMN", "TRUNCATE"];
+    let migrations = files().into_iter().filter(|name| name.starts_with("migrations/postgres/"));
+    let mut found = Vec::new();
+    for name in migrations {
+        for (number, line) in (1..).zip(read(&name).lines()) {
+            let upper = line.to_uppercase();
+            let takes = words.iter().any(|word| upper.contains(word));
+            // The version before writes rows without it.
+            let is_owed =
+                upper.contains("ADD COLUMN") && upper.contains("NOT NULL") && !upper.contains("DEFAULT");
+            if takes || is_owed {
+                found.push(format!("{name}:{number}: {}", line.trim()));
+            }
+        }
+    }
+    nothing(
+        &found,
+        "A version that runs goes on with the next one's schema. Add now, and take away one version later:",
+    );
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::compose::known_variables;
 use crate::tree::{nothing, read, rust_files_in};
 
 const ROLE: &str = "deploy/postgres-role.sql";
@@ -78,4 +79,16 @@ fn the_unit_names_commands_and_variables_that_there_are() {
     }
     assert!(unit.contains("ExecStart=/usr/local/bin/kasir "), "{UNIT} starts nothing");
     nothing(&found, "deploy/kasir.service names what the program does not know:");
+}
+
+#[test]
+fn the_example_of_the_environment_names_variables_that_are_read() {
+    let example = read("deploy/kasir.environment");
+    let set = example.lines().filter_map(|line| line.trim_start_matches('#').split_once('='));
+    let names: Vec<&str> = set.map(|(name, _)| name).filter(|name| !name.contains(' ')).collect();
+    assert!(names.contains(&"MIDTRANS_SERVER_KEY"), "{names:?}");
+    let known = known_variables();
+    let found: Vec<String> =
+        names.iter().filter(|name| !known.contains(**name)).map(|name| (*name).to_owned()).collect();
+    nothing(&found, "deploy/kasir.environment names variables that nothing reads:");
 }

@@ -4,6 +4,8 @@
 
 mod arrows;
 mod code;
+mod compose;
 mod deploy;
+mod operating;
 mod papers;
 mod tree;

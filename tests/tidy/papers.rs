@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kasir::config::Config;
+use kasir::config::{Config, SECRETS};
 
 use crate::tree::{code_lines, files, nothing, read, root, rust_files, rust_files_in};
 
@@ -86,6 +86,7 @@ fn the_readme_names_the_environment_as_it_is() {
     let told = variables(&read(README));
     let mut known: BTreeSet<String> = READERS.iter().flat_map(|name| variables(&read(name))).collect();
     known.extend(rust_files_in("xtask/src/").iter().flat_map(|name| variables(&read(name))));
+    known.extend(SECRETS.iter().map(|name| format!("{name}_FILE")));
     let found: Vec<String> = told.difference(&known).cloned().collect();
     nothing(&found, "README.md names variables that nothing reads. Take them out, or correct them:");
 

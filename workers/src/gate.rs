@@ -27,6 +27,15 @@ impl Gate for HouseGate {
 
     fn heard<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, ()> {
         async move {
+            tracing::info!(
+                payment.invoice = call.name,
+                http.method = call.verb,
+                http.path = call.path,
+                http.status = call.http,
+                took_ms = u64::try_from(call.took.as_millis()).unwrap_or(u64::MAX),
+                error = call.error,
+                "called the gateway"
+            );
             self.throttle.heard(health(call.health)).await;
             // The answer counts, not its record: a payment does not wait for evidence.
             if let Err(error) = calls::record(&self.db, &self.record(call)).await {

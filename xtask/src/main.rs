@@ -8,6 +8,7 @@ mod controls;
 mod house;
 mod load;
 mod model;
+mod package;
 mod packages;
 mod python;
 mod servers;
@@ -40,6 +41,7 @@ enum Command {
     Soak(load::Soak),
     Storm(storm::Storm),
     Chaos(chaos::Chaos),
+    Package(package::Package),
 }
 
 const EXAMPLES: &str = "\
@@ -54,6 +56,7 @@ Examples:
   cargo xtask soak --minutes 30                      what usual work does to its memory
   cargo xtask storm --seeds 1000                     storms over the whole service
   cargo xtask chaos --short                          kill what can be killed, and lose nothing
+  cargo xtask package                                an archive for a small server
   cargo xtask test --only unit                       seconds, no servers
   cargo xtask test --no-lint -- -p store             one crate, both databases
   cargo xtask servers -- cargo nextest run -p store  the same without the ceremony
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Soak(command) => command.run(),
         Command::Storm(command) => command.run(),
         Command::Chaos(command) => command.run(),
+        Command::Package(command) => command.run(),
     };
     ended.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");

@@ -15,6 +15,8 @@ use crate::throttle::CallLimits;
 
 /// Wake-ups that may wait to be pushed. Past that they are dropped, and the relay finds the jobs in the ledger.
 const WAKES_MAX: usize = 10_000;
+/// So many jobs are named in one line of the log.
+const NAMED_MAX: usize = 50;
 
 /// Where Redis is.
 #[derive(Debug, Clone)]
@@ -55,8 +57,12 @@ impl Queue {
 
     /// Says that these jobs are in the ledger, after their transaction was committed. Never waits and never fails:
     /// should the word be lost, the relay finds the jobs.
+    ///
+    /// The log line of it stands in the span of the request or the job that wants them, so that one leads to the other.
     pub fn wake(&self, ids: Vec<JobId>) {
         if !ids.is_empty() {
+            let named: Vec<i64> = ids.iter().take(NAMED_MAX).map(|id| id.0).collect();
+            tracing::info!(jobs = ?named, count = ids.len(), "work is wanted");
             let _lost = self.wakes.try_send(ids);
         }
     }

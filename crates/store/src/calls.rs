@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::Time;
 
-use crate::time::{from_millis, millis};
+use crate::time::{from_millis, millis, opt_from_millis};
 use crate::{Db, StoreError, read, write};
 
 /// So many calls are listed at most.
@@ -80,6 +80,17 @@ pub async fn record(db: &Db, call: &GatewayCall) -> Result<(), StoreError> {
         .bind(took_ms)
         .execute(pool).await.map(drop)?);
     Ok(())
+}
+
+/// When the gateway last said how a transaction stands, or that there is none.
+///
+/// # Errors
+/// When the database does.
+pub async fn last_answer(db: &Db) -> Result<Option<Time>, StoreError> {
+    const SQL: &str =
+        "SELECT at FROM gateway_calls WHERE method = 'GET' AND http IN (200, 404) ORDER BY at DESC LIMIT 1";
+    let at: Option<i64> = read!(db, pool => sqlx::query_scalar(SQL).fetch_optional(pool).await?);
+    Ok(opt_from_millis(at))
 }
 
 /// The calls about these order ids and transaction ids, the oldest first, at most a thousand.

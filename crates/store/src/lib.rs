@@ -35,6 +35,7 @@ pub mod notifications;
 pub mod overview;
 pub mod payments;
 pub mod people;
+pub mod processes;
 pub mod pruning;
 pub mod reconciliation_items;
 pub mod reconciliations;
@@ -46,6 +47,7 @@ pub mod sessions;
 pub mod statements;
 pub mod tenants;
 pub mod tries;
+pub mod unbooked;
 pub mod unwanted;
 
 pub use db::{Db, Options, connect, migrate, pending_migrations, ping};

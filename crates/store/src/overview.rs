@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use domain::{Period, Time};
 
-use crate::time::{from_millis, millis, opt_from_millis};
-use crate::{Db, StoreError, read};
+use crate::time::{from_millis, millis};
+use crate::{Db, StoreError, calls, read};
 
 /// Findings are counted up to this many.
 pub const FINDINGS_MAX: i64 = 1_000;
@@ -106,15 +106,14 @@ async fn of_month(db: &Db, month: Period, status: &str) -> Result<Sum, StoreErro
 async fn watch(db: &Db, now: Time) -> Result<(Option<Time>, i64, i64), StoreError> {
     // A gap that closed because its notification came late was resolved by nobody.
     const SQL: &str = "
-        SELECT (SELECT at FROM gateway_calls WHERE method = 'GET' AND http IN (200, 404) ORDER BY at DESC LIMIT 1),
-               (SELECT count(*) FROM (SELECT 1 FROM findings WHERE resolved_at IS NULL LIMIT $1) AS open),
+        SELECT (SELECT count(*) FROM (SELECT 1 FROM findings WHERE resolved_at IS NULL LIMIT $1) AS open),
                (SELECT count(*) FROM (SELECT 1 FROM findings
                 WHERE kind = 'missed_notification' AND found_at >= $2
                     AND (resolved_at IS NULL OR resolved_by IS NOT NULL) LIMIT $1) AS missed)";
     let since = now - TimeDelta::milliseconds(DAYS * DAY_MS);
-    let (last_poll, open, gaps): (Option<i64>, i64, i64) = read!(db, pool => sqlx::query_as(SQL)
+    let (open, gaps): (i64, i64) = read!(db, pool => sqlx::query_as(SQL)
         .bind(FINDINGS_MAX).bind(millis(since)).fetch_one(pool).await?);
-    Ok((opt_from_millis(last_poll), open, gaps))
+    Ok((calls::last_answer(db).await?, open, gaps))
 }
 
 /// How many jobs were done in each of the hours that [`latency`] tells of.

@@ -46,6 +46,7 @@ mod journal;
 mod ledger;
 mod money;
 mod notifications;
+mod operating;
 mod overview;
 mod people_and_bills;
 mod plans;

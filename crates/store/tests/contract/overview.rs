@@ -68,6 +68,7 @@ async fn what_someone_should_look_at_is_counted(db: Db) {
     call(&db, ("GET", None), 4).await;
     call(&db, ("POST", Some(200)), 5).await;
     assert_eq!(stands(&db, 9).await.last_poll, Some(at(2)));
+    assert_eq!(calls::last_answer(&db).await.unwrap(), Some(at(2)));
 
     let kind = FindingKind::MissedNotification;
     for (cause, second) in [("old", 0), ("late", 2), ("lost", 3), ("settled", 4)] {

@@ -4,6 +4,7 @@ use domain::{BillId, UserId};
 use sqlx::AssertSqlSafe;
 use store::board::texts;
 use store::checks::{BACKLOG, TAKE_DUE};
+use store::findings::COUNT_OPEN;
 use store::gaps::CHANGES;
 use store::jobs::{self, COUNTED_MAX, DEPTH};
 use store::ledger::{FORGET_SLOTS, TAKE_DUE as TAKE_JOBS};
@@ -11,6 +12,7 @@ use store::payments::PaymentFilter;
 use store::pruning::FORGET_JOBS;
 use store::reconciliations::NEXT;
 use store::refunds::TAKE_LINGERING;
+use store::unbooked::UNBOOKED;
 use store::{Db, checks};
 
 use crate::support::{House, at, execute};
@@ -79,7 +81,9 @@ async fn plan(db: &Db, sql: &str, numbers: &[&str]) -> String {
 
 /// Fails when a plan reads one of the tables that grow from one end to the other.
 fn assert_no_scan(plan: &str, of: &str) {
-    for table in ["payments", "payment_history", "notifications", "refunds", "jobs", "n", "p", "j"] {
+    for table in
+        ["payments", "payment_history", "notifications", "findings", "refunds", "jobs", "n", "p", "j"]
+    {
         let whole = plan.lines().find(|line| {
             let line = line.trim().trim_start_matches("->").trim();
             let sqlite = line.strip_prefix("SCAN ").is_some_and(|rest| rest == table);
@@ -94,7 +98,9 @@ fn assert_no_scan(plan: &str, of: &str) {
 async fn what_a_sweep_does_is_done_by_an_index(db: Db) {
     many(&db).await;
     let due = "1767225700000";
-    let statements: [(&str, &str, &[&str]); 5] = [
+    let statements: [(&str, &str, &[&str]); 7] = [
+        ("counting findings", COUNT_OPEN, &["10000"]),
+        ("looking for money", UNBOOKED, &["1767225600000", "1000"]),
         ("taking due checks", TAKE_DUE, &[due, "1767226000000", "500"]),
         ("counting due checks", BACKLOG, &[due]),
         ("looking for gaps", CHANGES, &["19000", "500"]),
