@@ -6,6 +6,7 @@ mod fuzz;
 mod limits;
 mod maxima;
 mod methods;
+mod reminders;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use crate::http::TlsFiles;
 
 pub use file::File;
 pub use limits::Limits;
+pub use reminders::{Reminders, Ways};
 
 /// The gateway, and the keys to it.
 #[derive(Debug, Clone)]
@@ -56,6 +58,8 @@ pub struct Config {
     pub secret: Option<Secret>,
     /// Where the built-in simulator listens.
     pub simulator_addr: SocketAddr,
+    /// Where reminders go.
+    pub ways: Ways,
     /// Everything else.
     pub file: File,
 }
@@ -106,6 +110,8 @@ impl Config {
         });
         file.check(&mut mistakes);
         maxima::check(&file, &mut mistakes);
+        let ways = Ways::from_env(env);
+        file.reminders.check((&ways, file.limits.job_timeout_s), &mut mistakes);
         let database_url = env("DATABASE_URL").unwrap_or_else(|| "sqlite://kasir.db".to_owned());
         check_database_url(&database_url, &mut mistakes);
         let config = Self {
@@ -119,6 +125,7 @@ impl Config {
             api_keys: api_keys(env, &mut mistakes),
             secret: secret(env, &database_url, &mut mistakes),
             database_url: Secret::from(database_url),
+            ways,
             file,
         };
         if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes)) }
@@ -379,8 +386,14 @@ mod tests {
 
     #[test]
     fn no_mistake_and_no_debug_text_shows_a_secret() {
-        let env = [("MIDTRANS_SERVER_KEY", "SB-Mid-server-hush"), ("API_KEYS", "web=hush-hush-hush-hush")];
-        let shown = format!("{:?}", load(&env, "").unwrap());
+        let env = [
+            ("MIDTRANS_SERVER_KEY", "SB-Mid-server-hush"),
+            ("API_KEYS", "web=hush-hush-hush-hush"),
+            ("KASIR_SMTP_URL", "smtps://kost:hush@mail.example"),
+            ("KASIR_WEBHOOK_URL", "https://hush.example/?key=hush"),
+            ("KASIR_WEBHOOK_SECRET", "hush-hush-hush-hush-hush-hush-hush"),
+        ];
+        let shown = format!("{:?}", load(&env, "[reminders]\nfrom = \"kost@kost.test\"\n").unwrap());
         assert!(!shown.contains("hush"), "{shown}");
         let env = [("API_KEYS", "web=hush,hush-hush"), ("KASIR_SECRET", "hush")];
         let shown = load(&env, "").unwrap_err().to_string();

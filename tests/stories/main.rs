@@ -43,9 +43,11 @@ mod month;
 mod outages;
 mod pay;
 mod permutations;
+mod post;
 #[path = "../program/mod.rs"]
 mod program;
 mod reconcile;
+mod reminders;
 mod repeats;
 mod rest;
 mod reversals;

@@ -39,6 +39,7 @@ pub mod pruning;
 pub mod reconciliation_items;
 pub mod reconciliations;
 pub mod refunds;
+pub mod reminders;
 pub mod rent;
 pub mod repeats;
 pub mod rooms;
