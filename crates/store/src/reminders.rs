@@ -1,15 +1,17 @@
 //! Reminders: what a tenant was told of a bill, or is about to be, each thing once in each way.
 
+mod wishes;
+
 use domain::{
     BillId, BillStatus, Channel, Email, JobId, Language, Period, ReminderId, ReminderKind, Rupiah, Time,
     UserId, Window,
 };
-use serde_json::json;
 
-use crate::audit::{self, By};
 use crate::ledger::{self, Finish, Lease, NewJob};
 use crate::time::{from_millis, millis, opt_from_millis};
-use crate::{Db, Refusal, StoreError, Tx, Undone, Written, in_tx, read};
+use crate::{Db, StoreError, Tx, Written, in_tx, read};
+
+pub use wishes::{Wishes, WishesChange, change_wishes, wishes};
 
 /// Bills that are to be told of.
 pub struct Search<'a> {
@@ -326,86 +328,4 @@ pub async fn of_tenant(db: &Db, tenant: UserId, limit: i64) -> Result<Vec<Told>,
         ended_at: opt_from_millis(ended_at),
     };
     Ok(rows.into_iter().map(told).collect())
-}
-
-/// What a tenant wants of reminders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wishes {
-    /// Whether there are to be any.
-    pub reminders: bool,
-    /// In which language; `None`: in the house's.
-    pub language: Option<Language>,
-}
-
-impl Wishes {
-    fn told(self) -> String {
-        json!({ "reminders": self.reminders, "language": self.language }).to_string()
-    }
-}
-
-fn wishes_of(id: UserId, (off, language): (Option<i64>, Option<String>)) -> Result<Wishes, StoreError> {
-    let language = language.as_deref().map(Language::try_from).transpose();
-    Ok(Wishes { reminders: off.is_none(), language: language.map_err(StoreError::corrupt("users", id.0))? })
-}
-
-/// What a tenant who lives here wants of reminders.
-///
-/// # Errors
-/// When the database does.
-pub async fn wishes(db: &Db, tenant: UserId) -> Result<Option<Wishes>, StoreError> {
-    const SQL: &str = "
-        SELECT reminders_off_at, language FROM users WHERE id = $1 AND role = 'tenant' AND deleted_at IS NULL";
-    let row = read!(db, pool => sqlx::query_as(SQL).bind(tenant.0).fetch_optional(pool).await?);
-    row.map(|row| wishes_of(tenant, row)).transpose()
-}
-
-/// What is to become of a tenant's wishes; what is `None` stays.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WishesChange {
-    /// Whether there are to be any.
-    pub reminders: Option<bool>,
-    /// In which language; `Some(None)`: in the house's.
-    pub language: Option<Option<Language>>,
-}
-
-/// Changes what a tenant wants of reminders. Where nothing changes, nothing is written.
-///
-/// # Errors
-/// [`Refusal::NotThere`] when no such tenant lives here, or when the database fails.
-pub async fn change_wishes(
-    db: &Db,
-    tenant: UserId,
-    change: WishesChange,
-    by: &By<'_>,
-) -> Result<Wishes, Undone> {
-    const LOCK: &str = "
-        UPDATE users SET name = name WHERE id = $1 AND role = 'tenant' AND deleted_at IS NULL
-        RETURNING reminders_off_at, language";
-    const SQL: &str = "UPDATE users SET reminders_off_at = $2, language = $3 WHERE id = $1";
-    let mut tx = Tx::begin(db).await?;
-    let row: Option<(Option<i64>, Option<String>)> =
-        in_tx!(&mut tx, conn => sqlx::query_as(LOCK).bind(tenant.0).fetch_optional(conn).await?);
-    let row = row.ok_or(Refusal::NotThere)?;
-    let off_since = row.0;
-    let old = wishes_of(tenant, row)?;
-    let new = Wishes {
-        reminders: change.reminders.unwrap_or(old.reminders),
-        language: change.language.unwrap_or(old.language),
-    };
-    if new == old {
-        return Ok(old);
-    }
-    let off_at = if new.reminders { None } else { Some(off_since.unwrap_or(millis(by.now))) };
-    in_tx!(&mut tx, conn => sqlx::query(SQL)
-        .bind(tenant.0)
-        .bind(off_at)
-        .bind(new.language.map(Language::as_str))
-        .execute(conn)
-        .await
-        .map(drop)?);
-    let states = (Some(old.told()), Some(new.told()));
-    audit::write_in(&mut tx, &by.deed("tenant.reminders", format!("tenant:{tenant}"), states), by.now)
-        .await?;
-    tx.commit().await?;
-    Ok(new)
 }
