@@ -23,7 +23,8 @@ const SECURITY_LINES_MAX: usize = 220;
 const ADR_LINES_MAX: usize = 70;
 
 /// Where environment variables are read or explained.
-const READERS: [&str; 4] = ["src/config.rs", "src/config/reminders.rs", "src/telemetry.rs", "src/main.rs"];
+const READERS: [&str; 5] =
+    ["src/config.rs", "src/config/reminders.rs", "src/telemetry.rs", "src/main.rs", "src/config/keys.rs"];
 
 fn papers() -> Vec<String> {
     let is_paper =
