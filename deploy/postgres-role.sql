@@ -32,14 +32,14 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO kasir_service;
 GRANT INSERT ON
     api_keys, audit, bills, dashboard_sessions, findings, gateway_calls, idempotency_keys, job_attempts, jobs,
     notifications, paused_kinds, payment_history, payment_methods, payment_tries, payments, postings, processes,
-    reconciliation_items, reconciliations, refresh_tokens, refunds, rooms, statement_lines, statements,
+    reconciliation_items, reconciliations, refresh_tokens, refunds, reminders, rooms, statement_lines, statements,
     tenancies, users
     TO kasir_service;
 
 GRANT UPDATE ON
     api_keys, audit_head, bills, dashboard_sessions, findings, idempotency_keys, jobs, notifications,
-    payment_methods, payments, processes, reconciliation_items, reconciliations, refresh_tokens, refunds, rooms,
-    statement_lines, statements, tenancies, users, watermarks
+    payment_methods, payments, processes, reconciliation_items, reconciliations, refresh_tokens, refunds, reminders,
+    rooms, statement_lines, statements, tenancies, users, watermarks
     TO kasir_service;
 
 -- What is not about money is forgotten when it is old.

@@ -3,9 +3,11 @@
 mod file;
 #[cfg(test)]
 mod fuzz;
+mod keys;
 mod limits;
 mod maxima;
 mod methods;
+mod reminders;
 mod secret_files;
 
 use std::fmt;
@@ -16,10 +18,13 @@ use std::time::Duration;
 use domain::Secret;
 use queue::RedisSettings;
 
+use keys::{api_keys, secret, secrets};
+
 use crate::http::TlsFiles;
 
 pub use file::File;
 pub use limits::Limits;
+pub use reminders::{Reminders, Ways};
 pub use secret_files::SECRETS;
 
 use secret_files::SecretFiles;
@@ -60,6 +65,8 @@ pub struct Config {
     pub secret: Option<Secret>,
     /// Where the built-in simulator listens.
     pub simulator_addr: SocketAddr,
+    /// Where reminders go.
+    pub ways: Ways,
     /// Everything else.
     pub file: File,
 }
@@ -112,6 +119,8 @@ impl Config {
         maxima::check(&file, &mut mistakes);
         let secrets_in_files = SecretFiles::read(env, &mut mistakes);
         let env: &dyn Fn(&str) -> Option<String> = &|name| env(name).or_else(|| secrets_in_files.find(name));
+        let ways = Ways::from_env(env);
+        file.reminders.check((&ways, file.limits.job_timeout_s), &mut mistakes);
         let database_url = env("DATABASE_URL").unwrap_or_else(|| "sqlite://kasir.db".to_owned());
         check_database_url(&database_url, &mut mistakes);
         let config = Self {
@@ -125,6 +134,7 @@ impl Config {
             api_keys: api_keys(env, &mut mistakes),
             secret: secret(env, &database_url, &mut mistakes),
             database_url: Secret::from(database_url),
+            ways,
             file,
         };
         if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes)) }
@@ -239,52 +249,6 @@ fn gateway(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> 
     Some(Gateway { server_key: Secret::from(server_key), client_key, base_url, page_url })
 }
 
-fn secrets(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Vec<Secret> {
-    let list = env(name).unwrap_or_default();
-    list.split(',').map(str::trim).filter(|key| !key.is_empty()).map(Secret::from).collect()
-}
-
-fn api_keys(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> Vec<(String, Secret)> {
-    let mut keys = Vec::new();
-    for (place, pair) in env("API_KEYS").unwrap_or_default().split(',').enumerate() {
-        match pair.trim().split_once('=') {
-            Some((name, key)) if !name.trim().is_empty() && key.trim().len() >= 16 => {
-                keys.push((name.trim().to_owned(), Secret::from(key.trim())));
-            }
-            Some(_) => mistakes
-                .push(format!("API_KEYS: entry {} needs a name and a key of 16 characters", place + 1)),
-            None if pair.trim().is_empty() => {}
-            None => mistakes.push(format!("API_KEYS: entry {} is not of the form name=key", place + 1)),
-        }
-    }
-    keys
-}
-
-fn secret(
-    env: &dyn Fn(&str) -> Option<String>,
-    database_url: &str,
-    mistakes: &mut Vec<String>,
-) -> Option<Secret> {
-    match env("KASIR_SECRET") {
-        Some(secret) if secret.len() >= 32 => Some(Secret::from(secret)),
-        Some(_) => {
-            mistakes.push(
-                "KASIR_SECRET is shorter than 32 characters; `openssl rand -hex 32` makes one".to_owned(),
-            );
-            None
-        }
-        None => {
-            if !database_url.starts_with("sqlite:") {
-                mistakes.push(
-                    "KASIR_SECRET is missing; all processes need the same one, and `openssl rand -hex 32` makes it"
-                        .to_owned(),
-                );
-            }
-            None
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -385,8 +349,14 @@ mod tests {
 
     #[test]
     fn no_mistake_and_no_debug_text_shows_a_secret() {
-        let env = [("MIDTRANS_SERVER_KEY", "SB-Mid-server-hush"), ("API_KEYS", "web=hush-hush-hush-hush")];
-        let shown = format!("{:?}", load(&env, "").unwrap());
+        let env = [
+            ("MIDTRANS_SERVER_KEY", "SB-Mid-server-hush"),
+            ("API_KEYS", "web=hush-hush-hush-hush"),
+            ("KASIR_SMTP_URL", "smtps://kost:hush@mail.example"),
+            ("KASIR_WEBHOOK_URL", "https://hush.example/?key=hush"),
+            ("KASIR_WEBHOOK_SECRET", "hush-hush-hush-hush-hush-hush-hush"),
+        ];
+        let shown = format!("{:?}", load(&env, "[reminders]\nfrom = \"kost@kost.test\"\n").unwrap());
         assert!(!shown.contains("hush"), "{shown}");
         let env = [("API_KEYS", "web=hush,hush-hush"), ("KASIR_SECRET", "hush")];
         let shown = load(&env, "").unwrap_err().to_string();

@@ -1,11 +1,12 @@
 //! What doing a job now would come to, before anybody does it: read from the books, as its worker would.
 
 use domain::{
-    BillStatus, Invoice, Method, NotificationId, Payment, PaymentId, RefundState, State, TransactionId,
+    BillStatus, Invoice, Method, NotificationId, Payment, PaymentId, RefundState, ReminderId, State,
+    TransactionId,
 };
 use queue::{NIGHTLY, RefundPayment, UnknownWork, Work};
 use store::board::JobRow;
-use store::{Db, StoreError, bills, notifications, payments, reconciliations, refunds};
+use store::{Db, StoreError, bills, notifications, payments, reconciliations, refunds, reminders};
 
 /// What doing a job now would come to. The gateway may say something new; what follows from that nobody can foresee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,12 @@ pub enum Foresight {
     Compare,
     /// What is older than it has to be kept would be forgotten.
     Forget,
+    /// What tenants are to be told today would be looked for.
+    LookForReminders,
+    /// A tenant would be told of a bill, if it is still as it was.
+    Tell,
+    /// The tenant was told.
+    Told,
 }
 
 impl Foresight {
@@ -104,6 +111,7 @@ impl Foresight {
             Self::Compared => {
                 ("Tidak ada: rekonsiliasinya sudah selesai.", "Nothing: the comparison is done.")
             }
+            Self::Told => ("Tidak ada: pengingatnya sudah selesai.", "Nothing: the reminder has ended."),
             Self::NoPayment => (
                 "Tidak ada: notifikasinya bukan tentang pembayaran.",
                 "Nothing: the notification is about no payment.",
@@ -198,6 +206,14 @@ impl Foresight {
                 "Pembukuan akan dicocokkan dengan Midtrans.",
                 "Our books would be compared with the gateway's.",
             ),
+            Self::LookForReminders => (
+                "Pengingat yang perlu dikirim hari ini akan dicari.",
+                "What tenants are to be told today would be looked for.",
+            ),
+            Self::Tell => (
+                "Pengingat akan dikirim, kalau tagihannya masih seperti itu.",
+                "The reminder would be sent, if its bill is still so.",
+            ),
             Self::Forget => (
                 "Yang tak perlu disimpan lagi akan dihapus.",
                 "What is older than it has to be kept would be forgotten.",
@@ -238,6 +254,17 @@ pub async fn foresee(db: &Db, job: &JobRow) -> Result<Foresight, StoreError> {
         Work::Sweep(_) => Foresight::Sweep,
         Work::GenerateBills(_) => Foresight::Bill,
         Work::Prune(_) => Foresight::Forget,
+        Work::FindReminders(_) => Foresight::LookForReminders,
+        Work::SendEmail(job) => reminder(db, job.reminder_id).await?,
+        Work::SendWebhook(job) => reminder(db, job.reminder_id).await?,
+    })
+}
+
+async fn reminder(db: &Db, id: ReminderId) -> Result<Foresight, StoreError> {
+    Ok(match reminders::letter(db, id).await? {
+        None => Foresight::Missing,
+        Some(letter) if letter.ended_at.is_some() => Foresight::Told,
+        Some(_) => Foresight::Tell,
     })
 }
 

@@ -50,6 +50,9 @@ Environment (wins over kasir.toml, which wins over the defaults):
   MIDTRANS_BASE_URL           [the host that belongs to the key]
   MIDTRANS_NOTIFICATION_KEYS  keys that may sign notifications, comma separated [the server key]
   API_KEYS                    keys of the front ends: name=key,name=key
+  KASIR_SMTP_URL              smtps://USER:PASSWORD@HOST, for reminders by e-mail
+  KASIR_WEBHOOK_URL           where reminders are told besides
+  KASIR_WEBHOOK_SECRET        signs those calls, 32 characters or more
   KASIR_SECRET                32 characters or more, the same for all processes
   KASIR_CONFIG                the file [kasir.toml]
   KASIR_SIMULATOR_ADDR        where the built-in simulator listens [127.0.0.1:9090]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clock::Clock;
+use courier::Links;
 use domain::Secret;
 use midtrans::Midtrans;
 use queue::{Queue, Stop, Workforce};
@@ -242,6 +243,7 @@ pub fn app_with(parts: &Parts, passwords: Passwords) -> App {
         throttle: parts.queue.throttle(config.file.call_limits()),
         passwords,
         tokens,
+        links: links(parts),
         patience,
         notified: http::Notified::default(),
         watches: Watches::new(limits.waiting_requests, limits.event_streams),
@@ -263,19 +265,22 @@ pub fn context(parts: &Parts) -> anyhow::Result<workers::Context> {
         connect_timeout: Duration::from_secs(calls.connect_timeout_s),
         timeout: Duration::from_secs(calls.timeout_s),
     })?;
-    Ok(context_with(parts, midtrans))
+    context_with(parts, midtrans)
 }
 
 /// The same with a client that somebody has at hand.
-#[must_use]
-pub fn context_with(parts: &Parts, midtrans: Midtrans) -> workers::Context {
+///
+/// # Errors
+/// When a way by which tenants are told of their bills cannot be used.
+pub fn context_with(parts: &Parts, midtrans: Midtrans) -> anyhow::Result<workers::Context> {
     let calls = &parts.config.file.gateway;
     let gate = HouseGate {
         db: parts.db.clone(),
         clock: parts.clock.clone(),
         throttle: parts.queue.throttle(parts.config.file.call_limits()),
     };
-    workers::Context {
+    let couriers = parts.config.file.reminders.couriers(&parts.config.ways, links(parts))?;
+    Ok(workers::Context {
         db: parts.db.clone(),
         midtrans: midtrans.guarded(Arc::new(gate)),
         clock: parts.clock.clone(),
@@ -290,5 +295,11 @@ pub fn context_with(parts: &Parts, midtrans: Midtrans) -> workers::Context {
         reconcile_back: parts.config.file.reconcile_back(),
         notification_grace: Duration::from_secs(parts.config.file.reconcile.notification_grace_min * 60),
         retention: parts.config.file.retention(),
-    }
+        couriers: Arc::new(couriers),
+    })
+}
+
+/// The names of reminders, and the links in them.
+fn links(parts: &Parts) -> Links {
+    Links::new(parts.secret.clone(), parts.config.public_url.clone())
 }

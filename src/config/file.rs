@@ -10,6 +10,7 @@ use store::pruning::Retention;
 
 use super::limits::Limits;
 use super::methods::{self, MethodSettings};
+use super::reminders::Reminders;
 
 const YEAR_MIN: u64 = 366 * 24 * 60;
 /// A hundred years.
@@ -37,6 +38,8 @@ pub struct File {
     pub login: Login,
     /// The house and its rent.
     pub house: House,
+    /// What tenants are told of their bills.
+    pub reminders: Reminders,
     /// What the house sets for a method, by its name.
     pub methods: BTreeMap<String, MethodSettings>,
 }

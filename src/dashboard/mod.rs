@@ -24,6 +24,7 @@ mod rooms;
 mod schedules;
 mod session;
 mod statements;
+mod stopping;
 mod tenants;
 mod timeline;
 mod words;
@@ -51,6 +52,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .merge(money())
         .merge(work())
         .merge(house())
+        .route("/reminders/stop", get(stopping::ask).post(stopping::stop))
         .layer(middleware::from_fn(around))
 }
 
@@ -122,6 +124,7 @@ fn house() -> Router<Arc<App>> {
         .route("/admin/bills/{id}/void", post(bills::make_void))
         .route("/admin/tenants", get(tenants::list).post(tenants::add))
         .route("/admin/tenants/{id}", post(tenants::change))
+        .route("/admin/tenants/{id}/reminders", post(tenants::remind))
         .route("/admin/tenants/{id}/remove", post(tenants::remove))
         .route("/admin/rooms", get(rooms::list).post(rooms::add))
         .route("/admin/rooms/{id}", post(rooms::change))

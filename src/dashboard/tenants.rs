@@ -11,10 +11,9 @@ use store::tenants::{self, Tenant};
 
 use super::form::{Form, done, missing};
 use super::layout;
-use super::parts::{Action, Table, cut, field, opt, opt_field, page_of, pager};
+use super::parts::{Action, Table, cut, field, opt, opt_field, page_of, pager, select};
 use super::session::Visitor;
-use crate::http::admin::tenants as rest;
-use crate::http::admin::{Perhaps, Row};
+use crate::http::admin::{Perhaps, Row, reminders as wishes, tenants as rest};
 use crate::http::{App, Body, Problem};
 
 const HERE: &str = "/admin/tenants";
@@ -102,9 +101,40 @@ fn row(v: &Visitor, tenant: &Tenant) -> Vec<Markup> {
         html! { (start_date) },
         html! {
             a href={ "/admin/payments?tenant=" (id) } aria-label={ (v.t("Pembayaran", "Payments")) " " (name) } { (v.t("Pembayaran", "Payments")) }
-            (change.show(v)) (leave.show(v))
+            (change.show(v)) (reminding(v, tenant)) (leave.show(v))
         },
     ]
+}
+
+fn reminding(v: &Visitor, tenant: &Tenant) -> Markup {
+    let as_before = v.t("Tetap", "As before");
+    Action {
+        to: &format!("{HERE}/{}/reminders", tenant.id),
+        name: v.t("Pengingat", "Reminders"),
+        object: &tenant.name,
+        help: v.t("Pengingat tagihan, dan bahasanya.", "Reminders of bills, and their language."),
+        rank: Rank::Staff,
+        needs_reason: false,
+        fields: html! {
+            (select("reminders", v.t("Diingatkan", "Reminded"),
+                &[("", as_before), ("yes", v.t("Ya", "Yes")), ("no", v.t("Tidak", "No"))], None))
+            (select("language", v.t("Bahasa", "Language"),
+                &[("", as_before), ("id", "Bahasa Indonesia"), ("en", "English"),
+                    ("house", v.t("Bahasa rumah ini", "The house's"))], None))
+        },
+    }
+    .show(v)
+}
+
+pub(super) async fn remind(State(app): State<Arc<App>>, row: Row, form: Form) -> Result<Response, Problem> {
+    let staff = form.visitor.staff()?;
+    let patch = wishes::Patch {
+        reminders: form.fields.get("reminders").map(|word| word == "yes"),
+        language: form.fields.text("language"),
+        why: form.why(),
+    };
+    let _now = wishes::change(State(app), staff, row, Body(patch)).await?;
+    Ok(done(HERE, "changed"))
 }
 
 /// A password that was drawn is on this page and on no other.

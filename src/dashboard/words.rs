@@ -18,7 +18,7 @@ fn pick<'a>(view: &View, table: &[(&str, Both)], word: &'a str) -> &'a str {
     found.map_or(word, |(_, (indonesian, english))| view.t(indonesian, english))
 }
 
-const KINDS: [(&str, Both); 10] = [
+const KINDS: [(&str, Both); 13] = [
     ("submit_charge", ("Ajukan tagihan ke Midtrans", "Submit charge")),
     ("process_notification", ("Proses notifikasi", "Process notification")),
     ("sync_payment", ("Tanyakan pembayaran", "Sync payment")),
@@ -29,6 +29,9 @@ const KINDS: [(&str, Both); 10] = [
     ("generate_bills", ("Buat tagihan bulanan", "Generate monthly bills")),
     ("reconcile", ("Cocokkan pembukuan", "Reconcile")),
     ("prune", ("Hapus data lama", "Prune old data")),
+    ("find_reminders", ("Cari pengingat yang perlu dikirim", "Find reminders to send")),
+    ("send_email", ("Kirim pengingat lewat surel", "Send reminder by e-mail")),
+    ("send_webhook", ("Kirim pengingat lewat webhook", "Send reminder to the webhook")),
 ];
 
 /// A kind of job.
@@ -176,11 +179,12 @@ pub(super) fn run_kind<'a>(view: &View, kind: &'a str) -> &'a str {
     pick(view, &RUNS, kind)
 }
 
-const LINES: [(&str, Both); 4] = [
+const LINES: [(&str, Both); 5] = [
     ("sweep", ("Cari notifikasi dan tugas yang terlewat", "Look for missed notifications and jobs")),
     ("rent", ("Buat tagihan bulan ini", "Bill the month")),
     ("reconcile", ("Cocokkan pembukuan dengan Midtrans", "Compare the books with the gateway's")),
     ("prune", ("Hapus yang tak perlu disimpan", "Forget what need not be kept")),
+    ("reminders", ("Ingatkan penghuni akan tagihannya", "Remind tenants of their bills")),
 ];
 
 /// A line of the schedule.

@@ -37,6 +37,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use clock::Clock;
+use courier::Links;
 use domain::{RuleBook, Rupiah, Secret, Terms};
 use queue::{Queue, Throttle};
 use store::Db;
@@ -84,6 +85,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Signs and reads access tokens.
     pub tokens: Tokens,
+    /// The links by which tenants stop reminders.
+    pub links: Links,
     /// How many are let in at once.
     pub places: Places,
     /// Slows down those who guess.

@@ -17,12 +17,14 @@ use store::people::NewPerson;
 use store::{Db, bills, findings, history, jobs, payments, people, rooms};
 
 use crate::log;
+use crate::post::{Hook, MAIL_PASSWORD, MailServer};
 use crate::program::Program;
 
 pub(crate) const SERVER_KEY: &str = "SB-Mid-server-stories-4711-hush";
 const CLIENT_KEY: &str = "SB-Mid-client-stories-4712-hush";
 pub(crate) const API_KEY: &str = "stories-front-end-key-hush";
 const SECRET: &str = "stories-installation-secret-hush-0123456789";
+pub(crate) const HOOK_SECRET: &str = "stories-webhook-secret-hush-0123456789";
 pub(crate) const PASSWORD: &str = "correct horse hush";
 /// Few places, so that a story can take them all; calls enough, because no bucket fills while the clock stands still.
 const FILE: &str = "[gateway]\ntimeout_s = 2\ncalls_per_s = 1000\nburst = 10000\n\
@@ -59,7 +61,7 @@ pub(crate) struct Tenant {
     pub(crate) id: UserId,
     pub(crate) email: String,
     pub(crate) bill: BillId,
-    room: RoomId,
+    pub(crate) room: RoomId,
 }
 
 /// What came back.
@@ -99,6 +101,21 @@ impl Kost {
         let setup = self.setup;
         self.close().await;
         Self::open_as(setup, &[], &FILE.replace("calls_per_s = 1000", "calls_per_s = 2")).await
+    }
+
+    /// The same house, which sends reminders to these places; what a line of `[reminders]` sets is added.
+    pub(crate) async fn that_reminds(self, (mail, hook): (&MailServer, &Hook), line: &str) -> Self {
+        let setup = self.setup;
+        self.close().await;
+        let (mail, hook) = (mail.url(), hook.url());
+        let env = [
+            ("KASIR_SMTP_URL", mail.as_str()),
+            ("KASIR_WEBHOOK_URL", hook.as_str()),
+            ("KASIR_WEBHOOK_SECRET", HOOK_SECRET),
+            ("KASIR_PUBLIC_URL", "http://kost.test"),
+        ];
+        let settings = "[reminders]\nfrom = \"Kost <kost@kost.test>\"\nwebhook_private = true\n";
+        Self::open_as(setup, &env, &format!("{FILE}{settings}{line}\n")).await
     }
 
     /// The same house with these limits besides.
@@ -418,7 +435,7 @@ impl Kost {
             self.assert_books_agree(&transaction).await;
         }
         let spoken = format!("{}\n{}", self.said.lock().unwrap(), log::heard());
-        for secret in [SERVER_KEY, CLIENT_KEY, API_KEY, SECRET, PASSWORD] {
+        for secret in [SERVER_KEY, CLIENT_KEY, API_KEY, SECRET, PASSWORD, HOOK_SECRET, MAIL_PASSWORD] {
             assert!(!spoken.contains(secret), "a secret was told: {}", around(&spoken, secret));
         }
         self.program.ends();

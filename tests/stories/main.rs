@@ -44,9 +44,11 @@ mod operating;
 mod outages;
 mod pay;
 mod permutations;
+mod post;
 #[path = "../program/mod.rs"]
 mod program;
 mod reconcile;
+mod reminders;
 mod repeats;
 mod rest;
 mod reversals;

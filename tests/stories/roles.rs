@@ -83,6 +83,8 @@ fn of_the_house() -> Vec<(&'static str, Value, [u16; 7])> {
         ("GET /api/admin/tenants", none.clone(), ADMIN),
         ("POST /api/admin/tenants", tenant, staff(201, 409)),
         ("PATCH /api/admin/tenants/{id}", json!({ "phone": "0812" }), staff(200, 200)),
+        ("GET /api/admin/tenants/{id}/reminders", none.clone(), ADMIN),
+        ("PATCH /api/admin/tenants/{id}/reminders", json!({ "language": "en" }), staff(200, 200)),
         ("PATCH /api/admin/payment-methods/{id}", json!({ "place": 9 }), owner(200)),
         ("GET /api/admin/audit", none.clone(), ADMIN),
         ("GET /api/admin/audit/verify", none.clone(), ADMIN),

@@ -184,7 +184,7 @@ impl House {
         let gate = OpenGate { house, sky: Arc::clone(&self.sky) };
         let at_hand = AT_HAND.get_or_init(|| AtHand::of(&parts));
         let midtrans = at_hand.midtrans.clone().towards(self.sky.sim.base_url()).unwrap();
-        let context = roles::context_with(&parts, midtrans.clone());
+        let context = roles::context_with(&parts, midtrans.clone()).unwrap();
         let midtrans = midtrans.guarded(Arc::new(gate));
         let router = http::router(Arc::new(roles::app_with(&parts, at_hand.passwords.clone())));
         Process {

@@ -11,9 +11,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("midtrans", &["domain"]),
     ("midtrans-sim", &["clock"]),
+    ("courier", &["domain"]),
     ("queue", &["clock", "domain", "store"]),
-    ("workers", &["clock", "domain", "midtrans", "queue", "store"]),
-    ("kasir", &["clock", "domain", "midtrans", "midtrans-sim", "queue", "store", "workers"]),
+    ("workers", &["clock", "courier", "domain", "midtrans", "queue", "store"]),
+    ("kasir", &["clock", "courier", "domain", "midtrans", "midtrans-sim", "queue", "store", "workers"]),
     ("xtask", &[]),
 ];
 
@@ -46,9 +47,15 @@ const KEPT: &[Kept] = &[
     Kept { library: "sqlx", by: &["store"], in_tests_of: &["kasir"], because: "SQL lives in crates/store" },
     Kept {
         library: "reqwest",
-        by: &["midtrans", "midtrans-sim"],
+        by: &["courier", "midtrans", "midtrans-sim"],
         in_tests_of: &["kasir"],
-        because: "calls go out through crates/midtrans, which has the time-outs",
+        because: "calls go out through crates/midtrans and crates/courier, which have the time-outs",
+    },
+    Kept {
+        library: "lettre",
+        by: &["courier"],
+        in_tests_of: &[],
+        because: "letters go out through crates/courier",
     },
     Kept {
         library: "axum",

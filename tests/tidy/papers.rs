@@ -23,7 +23,8 @@ const SECURITY_LINES_MAX: usize = 220;
 const ADR_LINES_MAX: usize = 70;
 
 /// Where environment variables are read or explained.
-const READERS: [&str; 3] = ["src/config.rs", "src/telemetry.rs", "src/main.rs"];
+const READERS: [&str; 5] =
+    ["src/config.rs", "src/config/reminders.rs", "src/telemetry.rs", "src/main.rs", "src/config/keys.rs"];
 
 fn papers() -> Vec<String> {
     let is_paper =
@@ -184,9 +185,9 @@ fn the_example_file_holds_every_default() {
         .filter_map(|line| line.strip_prefix("# ")?.split_once(" = "))
         .map(|(key, _)| key.to_owned());
     let keys: BTreeSet<String> = keys.chain(example.keys().cloned()).chain(shown).collect();
-    let lines = ["src/config/file.rs", "src/config/limits.rs", "src/config/methods.rs"]
-        .into_iter()
-        .flat_map(code_lines);
+    let files = ["file", "limits", "methods", "reminders"].map(|name| format!("src/config/{name}.rs"));
+    let lines = files.iter().flat_map(|name| code_lines(name));
+    let lines = lines.filter(|(_, line)| !line.contains(": Option<Secret>"));
     let fields = lines.filter_map(|(_, line)| {
         let (name, _) = line.trim().strip_prefix("pub ")?.split_once(": ")?;
         name.chars().all(|c| c.is_ascii_lowercase() || c == '_').then(|| name.to_owned())

@@ -1,8 +1,10 @@
 //! What every job needs: the books, the gateway, the clock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Clock;
+use courier::Couriers;
 use domain::{Payment, PaymentId, PollSchedule, RuleBook, Terms, Time};
 use midtrans::Midtrans;
 use queue::{Lease, Outcome, Performer, Queue, Reason, Work};
@@ -10,8 +12,8 @@ use store::pruning::Retention;
 use store::{Db, StoreError, payments};
 
 use crate::{
-    cancel_payment, decide_payment, generate_bills, process_notification, prune, reconcile, refund_payment,
-    submit_charge, sweep, sync_payment,
+    cancel_payment, decide_payment, find_reminders, generate_bills, process_notification, prune, reconcile,
+    refund_payment, send_email, send_webhook, submit_charge, sweep, sync_payment,
 };
 
 /// What every job needs.
@@ -46,6 +48,8 @@ pub struct Context {
     pub notification_grace: Duration,
     /// How long what can be forgotten is kept.
     pub retention: Retention,
+    /// The ways by which tenants are told of their bills.
+    pub couriers: Arc<Couriers>,
 }
 
 /// Why a job ended without having done its work.
@@ -104,6 +108,9 @@ impl Performer for Context {
             Work::GenerateBills(job) => generate_bills::perform(job, self).await,
             Work::Reconcile(job) => reconcile::perform(&job, &self.patient()).await,
             Work::Prune(_) => prune::perform(self).await,
+            Work::FindReminders(_) => find_reminders::perform(self).await,
+            Work::SendEmail(job) => send_email::perform(job, self, lease).await,
+            Work::SendWebhook(job) => send_webhook::perform(job, self, lease).await,
         };
         match ended {
             Ok(outcome) | Err(Halt::Outcome(outcome)) => outcome,

@@ -40,6 +40,8 @@ row_ids! {
     FindingId,
     /// Money given back.
     RefundId,
+    /// What a tenant is told of a bill, in one way.
+    ReminderId,
 }
 
 macro_rules! checked_text {

@@ -13,6 +13,7 @@ mod money;
 mod payment;
 mod people;
 mod refund;
+mod reminder;
 mod rent;
 mod rules;
 mod schedule;
@@ -27,8 +28,8 @@ pub use coverage::{Coverage, working_days_after, working_days_between};
 pub use finding::FindingKind;
 pub use fold::{Amount, Learned, Page, Report, Ruling, fold};
 pub use ids::{
-    BillId, FindingId, Invoice, JobId, MethodId, NotificationId, PaymentId, RefundId, RefundKey, RoomId,
-    TransactionId, UserId,
+    BillId, FindingId, Invoice, JobId, MethodId, NotificationId, PaymentId, RefundId, RefundKey, ReminderId,
+    RoomId, TransactionId, UserId,
 };
 pub use instruction::Instruction;
 pub use journal::{Account, PostingKind, Standing, Transfer};
@@ -38,13 +39,16 @@ pub use money::Rupiah;
 pub use payment::{Payment, PublicStatus};
 pub use people::{Email, Rank, Role};
 pub use refund::{Refund, RefundState, ReportedRefund};
+pub use reminder::{Channel, Language, ReminderKind, Window};
 pub use rent::{Rent, Stay, Terms};
 pub use rules::{NoRefund, OutOfRange, Refunds, RuleBook, Rules, Share};
 pub use schedule::PollSchedule;
 pub use secret::Secret;
 pub use state::{Event, Failure, State, Step};
 pub use statement::{Entry, Flow, Said, StatementKind, StatementLine};
-pub use wib::{date_of, end_of_day, long_form, stamp, start_of_day, start_of_day_after, today};
+pub use wib::{
+    date_of, end_of_day, long_date, long_form, long_month, stamp, start_of_day, start_of_day_after, today,
+};
 
 /// A point in time, in UTC.
 pub type Time = chrono::DateTime<chrono::Utc>;

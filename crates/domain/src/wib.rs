@@ -2,7 +2,7 @@
 
 use chrono::{Datelike as _, FixedOffset, NaiveDate, NaiveDateTime, Timelike as _};
 
-use crate::{Period, Time};
+use crate::{Language, Period, Time};
 
 const MONTHS: [&str; 12] = [
     "Januari",
@@ -19,12 +19,47 @@ const MONTHS: [&str; 12] = [
     "Desember",
 ];
 
+const ENGLISH_MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+fn month_name(month: u32, language: Language) -> &'static str {
+    let names = match language {
+        Language::Indonesian => MONTHS,
+        Language::English => ENGLISH_MONTHS,
+    };
+    names.into_iter().zip(1..).find(|(_, number)| *number == month).map_or("", |(name, _)| name)
+}
+
+/// `24 November 2026`.
+#[must_use]
+pub fn long_date(date: NaiveDate, language: Language) -> String {
+    format!("{} {} {}", date.day(), month_name(date.month(), language), date.year())
+}
+
+/// `November 2026`.
+#[must_use]
+pub fn long_month(period: Period, language: Language) -> String {
+    format!("{} {}", month_name(period.month(), language), period.year())
+}
+
 /// `24 November 2026 pukul 10.00 WIB`.
 #[must_use]
 pub fn long_form(at: Time) -> String {
     let local = local(at);
-    let month = MONTHS.iter().zip(1..).find(|(_, n)| *n == local.month()).map_or("", |(name, _)| name);
-    format!("{} {month} {} pukul {:02}.{:02} WIB", local.day(), local.year(), local.hour(), local.minute())
+    let date = long_date(local.date(), Language::Indonesian);
+    format!("{date} pukul {:02}.{:02} WIB", local.hour(), local.minute())
 }
 
 /// `2026-11-24 10:00:00`, as the clock on the wall in Jakarta shows it: for tables, where it sorts and reads alike in every
@@ -89,6 +124,16 @@ mod tests {
     fn a_deadline_reads_as_in_the_contract() {
         let at = "2026-11-24T03:00:00Z".parse().unwrap();
         assert_eq!(long_form(at), "24 November 2026 pukul 10.00 WIB");
+    }
+
+    #[test]
+    fn days_and_months_are_written_out_in_both_languages() {
+        let date = NaiveDate::from_ymd_opt(2026, 8, 5).unwrap();
+        let month = Period::new(2026, 12).unwrap();
+        assert_eq!(long_date(date, Language::Indonesian), "5 Agustus 2026");
+        assert_eq!(long_date(date, Language::English), "5 August 2026");
+        assert_eq!(long_month(month, Language::Indonesian), "Desember 2026");
+        assert_eq!(long_month(month, Language::English), "December 2026");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use croner::parser::{CronParser, Seconds};
 use domain::{Time, date_of, today};
 use store::ledger::NewJob;
 
+use crate::reminders::FindReminders;
 use crate::slots::{GenerateBills, Prune, Reconcile, Sweep};
 use crate::work::Job;
 
@@ -66,6 +67,15 @@ pub const SCHEDULE: &[Line] = &[
             Some(Prune { slot: named(occasion, now, date_of(now).to_string()) }.new_job(now))
         },
     },
+    // While people are awake. Often, so that who has paid hears of it soon.
+    Line {
+        name: "reminders",
+        cron: "0 */10 8-20 * * *",
+        kind: FindReminders::KIND,
+        make: |now, occasion| {
+            Some(FindReminders { slot: named(occasion, now, reminder_slot(now)) }.new_job(now))
+        },
+    },
 ];
 
 impl Line {
@@ -123,6 +133,12 @@ pub fn sweep_slot(now: Time) -> String {
     (seconds - seconds.rem_euclid(length)).to_string()
 }
 
+/// Ten minutes of a day in Jakarta have one name.
+fn reminder_slot(now: Time) -> String {
+    let seconds = now.timestamp();
+    format!("{}:{}", date_of(now), seconds.rem_euclid(24 * 3600) / 600)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +158,9 @@ mod tests {
         assert_eq!(line("sweep").next(now), Some(at("2026-11-24T03:00:10Z")));
         assert_eq!(line("rent").next(now), Some(at("2026-11-24T17:05:00Z")));
         assert_eq!(line("reconcile").next(now), Some(at("2026-11-24T19:30:00Z")));
+        assert_eq!(line("reminders").next(now), Some(at("2026-11-24T03:10:00Z")));
+        // Nobody is written to in the night.
+        assert_eq!(line("reminders").next(at("2026-11-24T13:50:00Z")), Some(at("2026-11-25T01:00:00Z")));
         assert_eq!(line("prune").next(at("2026-11-24T20:30:00Z")), Some(at("2026-11-25T20:30:00Z")));
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use store::history::Source;
 use store::ledger::NewJob;
 
+use crate::reminders::{FindReminders, SendEmail, SendWebhook};
 use crate::slots::{GenerateBills, Prune, Reconcile, Sweep};
 
 /// Work on money is tried for days before it is shown as dead: a gateway that is down for an hour kills no job, also when
@@ -267,6 +268,9 @@ kinds![
     GenerateBills,
     Reconcile,
     Prune,
+    FindReminders,
+    SendEmail,
+    SendWebhook,
 ];
 
 /// Work that this Kasir cannot read: of a newer one, or damaged.
@@ -282,7 +286,7 @@ pub enum UnknownWork {
 
 #[cfg(test)]
 mod tests {
-    use domain::Period;
+    use domain::{BillId, Period, ReminderId, ReminderKind};
 
     use super::*;
 
@@ -311,8 +315,15 @@ mod tests {
         let slot = "nightly:2026-11-24".to_owned();
         let compare = Reconcile { slot: slot.clone() };
         survives(compare.clone(), &Work::Reconcile(compare));
-        let prune = Prune { slot };
+        let prune = Prune { slot: slot.clone() };
         survives(prune.clone(), &Work::Prune(prune));
+        let find = FindReminders { slot };
+        survives(find.clone(), &Work::FindReminders(find));
+        let (reminder_id, bill_id, reminder) = (ReminderId(4), BillId(5), ReminderKind::DueSoon);
+        let email = SendEmail { reminder_id, bill_id, reminder };
+        survives(email, &Work::SendEmail(email));
+        let webhook = SendWebhook { reminder_id, bill_id, reminder };
+        survives(webhook, &Work::SendWebhook(webhook));
     }
 
     #[test]

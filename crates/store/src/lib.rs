@@ -40,6 +40,7 @@ pub mod pruning;
 pub mod reconciliation_items;
 pub mod reconciliations;
 pub mod refunds;
+pub mod reminders;
 pub mod rent;
 pub mod repeats;
 pub mod rooms;

@@ -13,6 +13,7 @@ mod payment_list;
 pub(crate) mod payments;
 pub(crate) mod queues;
 pub(crate) mod reconciliations;
+pub(crate) mod reminders;
 pub(crate) mod rooms;
 pub(crate) mod tenants;
 
@@ -31,6 +32,7 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .merge(rooms::routes())
         .merge(tenants::routes())
+        .merge(reminders::routes())
         .merge(bills::routes())
         .merge(methods::routes())
         .merge(payments::routes())

@@ -55,6 +55,7 @@ mod races;
 mod reconciliations;
 mod refunds;
 mod relay;
+mod reminders;
 mod repeats;
 mod schema;
 mod searching;
