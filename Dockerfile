@@ -12,7 +12,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
     && cargo build --release --locked --package kasir --package midtrans-sim --bin kasir --bin midtrans-sim \
     && install -D -t /out/bin target/release/kasir target/release/midtrans-sim \
-    && install -d -m 0700 /out/books
+    && install -d -m 0700 /out/state/kasir
 
 FROM caddy:2.10-alpine AS front
 RUN chown -R 65532:65532 /data /config
@@ -20,7 +20,7 @@ USER 65532:65532
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /out/bin/kasir /out/bin/midtrans-sim /usr/local/bin/
-COPY --from=build --chown=65532:65532 /out/books /var/lib/kasir
+COPY --from=build --chown=65532:65532 /out/state/ /var/lib/
 USER 65532:65532
 WORKDIR /var/lib/kasir
 VOLUME /var/lib/kasir

@@ -57,10 +57,15 @@ fn named(value: &Value) -> Vec<String> {
     value.as_object().map_or_else(|| words(value), |table| table.keys().cloned().collect())
 }
 
-/// Whether the program understands these words.
-fn is_command(words: &[String]) -> bool {
+/// What the program says of these words when it is asked for help; `None` when it does not understand them.
+pub(crate) fn help_on(words: &[String]) -> Option<String> {
     let mut kasir = Command::new(env!("CARGO_BIN_EXE_kasir"));
-    kasir.args(words).arg("--help").output().unwrap().status.success()
+    let said = kasir.args(words).arg("--help").output().unwrap();
+    said.status.success().then(|| String::from_utf8(said.stdout).unwrap())
+}
+
+fn is_command(words: &[String]) -> bool {
+    help_on(words).is_some()
 }
 
 /// Every variable that the program asks its environment for, found by watching it ask.
@@ -154,7 +159,11 @@ fn containers_are_given_an_environment_that_the_program_takes() {
             host.split('/').next().unwrap().to_owned()
         });
         assert_eq!(hosts, ["db", "redis"], "{name}");
-        let user = if name == "migrate" { "postgres://kasir_owner:" } else { "postgres://kasir:" };
+        let user = if ["migrate", "seed"].contains(&name.as_str()) {
+            "postgres://kasir_owner:"
+        } else {
+            "postgres://kasir:"
+        };
         assert!(config.database_url.expose().starts_with(user), "{name} logs in as somebody else");
     }
     let owner = &compose["services"]["db"]["environment"];

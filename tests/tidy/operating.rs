@@ -7,8 +7,8 @@ use kasir::config::SECRETS;
 use kasir::http::Problem;
 use serde_json::Value;
 
-use crate::compose::{COMPOSE, known_variables, yaml};
-use crate::tree::{nothing, read};
+use crate::compose::{COMPOSE, help_on, known_variables, yaml};
+use crate::tree::{files, nothing, read};
 
 const RUNBOOK: &str = "docs/operating.md";
 const ALERTS: &str = "deploy/observe/alerts.yml";
@@ -139,4 +139,48 @@ fn the_runbook_lists_the_variables_that_are_read() {
         .filter(|(name, row)| row.contains(&format!("`{name}_FILE`")) != SECRETS.contains(&name.as_str()));
     let wrong: Vec<String> = wrong.map(|(name, _)| name.clone()).collect();
     nothing(&wrong, "docs/operating.md is wrong about these being read from files:");
+}
+
+/// What a paper tells to type: the words of the command, and its flags.
+fn commands(text: &str) -> Vec<(Vec<String>, Vec<String>)> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("    ").map(str::trim));
+    let spans = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    let typed = lines.chain(spans).filter_map(|line| {
+        // Behind two spaces stands what it does.
+        let line = line.split("  ").next().unwrap();
+        line.strip_prefix("kasir ")
+            .or_else(|| line.split_once("docker compose run --rm cli ").map(|(_, rest)| rest))
+    });
+    let is_word = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase()) && !word.contains('.');
+    typed
+        .map(|line| {
+            let words = line.split(' ').take_while(is_word).map(str::to_owned).collect();
+            let flags = line.split(' ').filter(|word| word.starts_with("--"));
+            (words, flags.map(str::to_owned).collect())
+        })
+        .filter(|(words, _): &(Vec<String>, _)| !words.is_empty())
+        .collect()
+}
+
+#[test]
+fn papers_tell_to_type_commands_that_there_are() {
+    let is_paper = |name: &String| name.ends_with(".md") && !name.starts_with("docs/adr/");
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    for paper in files().into_iter().filter(is_paper) {
+        for (words, flags) in commands(&read(&paper)) {
+            seen.insert(words.join(" "));
+            match help_on(&words) {
+                None => found.push(format!("{paper}: kasir {}", words.join(" "))),
+                Some(help) => {
+                    let unknown = flags.iter().filter(|flag| !help.contains(*flag));
+                    found.extend(unknown.map(|flag| format!("{paper}: kasir {} {flag}", words.join(" "))));
+                }
+            }
+        }
+    }
+    for known in ["migrate", "admin create", "healthcheck api", "reconcile", "backup", "import"] {
+        assert!(seen.contains(known), "no paper tells of `kasir {known}`; seen: {seen:?}");
+    }
+    nothing(&found, "These commands or flags do not exist:");
 }
