@@ -202,8 +202,8 @@ async fn a_viewer_sees_every_page_and_changes_nothing(kost: Kost) {
         let expected = if path.ends_with("404") { StatusCode::NOT_FOUND } else { StatusCode::OK };
         assert_eq!(page.status, expected, "{path}");
         let forms = text(&page).matches("<details class=\"action\">").count();
-        // The own password is everybody's own business.
-        assert_eq!(forms, usize::from(*path == "/people"), "{path}");
+        // The own password and the own second factor are everybody's own business.
+        assert_eq!(forms, usize::from(["/people", "/second-factor"].contains(path)), "{path}");
     }
     let sync = format!("{payment}/sync");
     let refund = format!("{payment}/refund");
