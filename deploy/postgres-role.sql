@@ -32,18 +32,18 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO kasir_service;
 GRANT INSERT ON
     api_keys, audit, bills, dashboard_sessions, findings, gateway_calls, idempotency_keys, job_attempts, jobs,
     notifications, paused_kinds, payment_history, payment_methods, payment_tries, payments, postings, processes,
-    reconciliation_items, reconciliations, refresh_tokens, refunds, reminders, rooms, statement_lines, statements,
-    tenancies, users
+    reconciliation_items, reconciliations, recovery_codes, refresh_tokens, refunds, reminders, rooms,
+    second_factors, statement_lines, statements, tenancies, users
     TO kasir_service;
 
 GRANT UPDATE ON
     api_keys, audit_head, bills, dashboard_sessions, findings, idempotency_keys, jobs, notifications,
     payment_methods, payments, processes, reconciliation_items, reconciliations, refresh_tokens, refunds, reminders,
-    rooms, statement_lines, statements, tenancies, users, watermarks
+    rooms, second_factors, statement_lines, statements, tenancies, users, watermarks
     TO kasir_service;
 
 -- What is not about money is forgotten when it is old.
 GRANT DELETE ON
     dashboard_sessions, gateway_calls, idempotency_keys, job_attempts, jobs, notifications, paused_kinds,
-    processes, reconciliation_items, refresh_tokens
+    processes, reconciliation_items, recovery_codes, refresh_tokens, second_factors
     TO kasir_service;

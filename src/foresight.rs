@@ -81,7 +81,10 @@ impl Foresight {
     /// A sentence in Indonesian, and the same in English.
     #[must_use]
     pub fn says(&self) -> (&'static str, &'static str) {
-        self.nothing().or_else(|| self.waiting()).unwrap_or_else(|| self.doing())
+        self.nothing()
+            .or_else(|| self.waiting())
+            .or_else(|| self.by_the_clock())
+            .unwrap_or_else(|| self.doing())
     }
 
     /// True when it would change nothing and ask nobody.
@@ -146,6 +149,35 @@ impl Foresight {
         })
     }
 
+    fn by_the_clock(self) -> Option<(&'static str, &'static str)> {
+        Some(match self {
+            Self::Sweep => (
+                "Pembayaran yang waktunya diperiksa akan dicari, juga pengembalian dana dan notifikasi yang terlewat.",
+                "Payments whose check is due would be looked for, lingering refunds and missed notifications too.",
+            ),
+            Self::Bill => {
+                ("Sewa yang belum ditagih akan ditagih.", "Rent that was not billed would be billed.")
+            }
+            Self::Compare => (
+                "Pembukuan akan dicocokkan dengan Midtrans.",
+                "Our books would be compared with the gateway's.",
+            ),
+            Self::LookForReminders => (
+                "Pengingat yang perlu dikirim hari ini akan dicari.",
+                "What tenants are to be told today would be looked for.",
+            ),
+            Self::Tell => (
+                "Pengingat akan dikirim, kalau tagihannya masih seperti itu.",
+                "The reminder would be sent, if its bill is still so.",
+            ),
+            Self::Forget => (
+                "Yang tak perlu disimpan lagi akan dihapus.",
+                "What is older than it has to be kept would be forgotten.",
+            ),
+            _ => return None,
+        })
+    }
+
     fn doing(self) -> (&'static str, &'static str) {
         match self {
             Self::Charge => {
@@ -194,29 +226,6 @@ impl Foresight {
             Self::Find => (
                 "Temuan akan dicatat: nomor pesanannya tidak dikenal.",
                 "A finding would be written down: the order is unknown.",
-            ),
-            Self::Sweep => (
-                "Pembayaran yang waktunya diperiksa akan dicari, juga pengembalian dana dan notifikasi yang terlewat.",
-                "Payments whose check is due would be looked for, lingering refunds and missed notifications too.",
-            ),
-            Self::Bill => {
-                ("Sewa yang belum ditagih akan ditagih.", "Rent that was not billed would be billed.")
-            }
-            Self::Compare => (
-                "Pembukuan akan dicocokkan dengan Midtrans.",
-                "Our books would be compared with the gateway's.",
-            ),
-            Self::LookForReminders => (
-                "Pengingat yang perlu dikirim hari ini akan dicari.",
-                "What tenants are to be told today would be looked for.",
-            ),
-            Self::Tell => (
-                "Pengingat akan dikirim, kalau tagihannya masih seperti itu.",
-                "The reminder would be sent, if its bill is still so.",
-            ),
-            Self::Forget => (
-                "Yang tak perlu disimpan lagi akan dihapus.",
-                "What is older than it has to be kept would be forgotten.",
             ),
             _ => (
                 "Midtrans akan ditanya keadaan pembayaran ini.",

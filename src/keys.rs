@@ -11,7 +11,7 @@ use kasir::http::{Passwords, draw_api_key, name_of};
 use kasir::roles;
 use store::audit::{Actor, By};
 use store::people::NewPerson;
-use store::{Db, Refusal, Undone, api_keys, people};
+use store::{Db, Refusal, Undone, api_keys, people, second_factors};
 
 /// Keys of front ends.
 #[derive(Subcommand)]
@@ -54,6 +54,11 @@ pub(crate) enum AdminCommand {
         #[arg(value_parser = rank)]
         rank: Rank,
     },
+    /// Let an admin who has lost telephone and recovery codes log in with the password alone.
+    ResetSecondFactor {
+        /// The address to log in with.
+        email: String,
+    },
 }
 
 fn rank(word: &str) -> Result<Rank, Invalid> {
@@ -94,6 +99,9 @@ pub(crate) async fn admin(config: &Config, clock: &Clock, command: AdminCommand)
         AdminCommand::Create { email, name, rank } => {
             create(&db, (config, clock), (email, &name, rank)).await
         }
+        AdminCommand::ResetSecondFactor { email } => {
+            reset_second_factor(&db, clock, Email::try_from(email)?).await
+        }
         AdminCommand::Rank { email, rank } => change_rank(&db, clock, Email::try_from(email)?, rank).await,
     }
 }
@@ -127,6 +135,17 @@ async fn change_rank(db: &Db, clock: &Clock, email: Email, rank: Rank) -> anyhow
         done => done?,
     }
     println!("{email} may run the house as {}", rank.as_str());
+    Ok(())
+}
+
+async fn reset_second_factor(db: &Db, clock: &Clock, email: Email) -> anyhow::Result<()> {
+    let actor = Actor { id: None, name: "kasir admin reset-second-factor".to_owned() };
+    let by = By { actor: &actor, reason: None, now: clock.now() };
+    match second_factors::remove(db, &email, &by).await {
+        Err(Undone::Refused(Refusal::NotThere)) => bail!("{email} has no second factor"),
+        done => done?,
+    }
+    println!("{email} logs in with the password alone");
     Ok(())
 }
 

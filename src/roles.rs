@@ -20,7 +20,7 @@ use workers::{HouseGate, Scheduler};
 use crate::config::{Config, Gateway};
 use crate::descriptors;
 use crate::heartbeat::Heartbeat;
-use crate::http::{self, App, Door, Passwords, Patience, Places, Tls, Tokens, Watches};
+use crate::http::{self, App, Door, Passwords, Patience, Places, SecondFactors, Tls, Tokens, Watches};
 
 /// Between two sweeps.
 const SWEEP_S: i64 = queue::SWEEP_EVERY.as_secs().cast_signed();
@@ -234,6 +234,7 @@ pub fn app_with(parts: &Parts, passwords: Passwords) -> App {
     };
     let tokens = Tokens::new(&parts.secret, parts.clock.clone());
     let patience = Patience::new(parts.clock.clone());
+    let second_factors = SecondFactors::new(parts.secret.clone(), parts.clock.clone());
     App {
         db: parts.db.clone(),
         inbox: parts.db.apart(limits.notification_db_connections),
@@ -244,6 +245,7 @@ pub fn app_with(parts: &Parts, passwords: Passwords) -> App {
         passwords,
         tokens,
         links: links(parts),
+        second_factors,
         patience,
         notified: http::Notified::default(),
         watches: Watches::new(limits.waiting_requests, limits.event_streams),

@@ -22,6 +22,8 @@ mod queues;
 mod reconciliations;
 mod rooms;
 mod schedules;
+mod second_factor;
+mod second_step;
 mod session;
 mod statements;
 mod stopping;
@@ -62,6 +64,11 @@ fn entrance() -> Router<Arc<App>> {
         .route("/admin/", get(|| async { Redirect::permanent("/admin") }))
         .route("/admin/live", get(overview::live))
         .route("/admin/login", get(session::ask).post(session::log_in))
+        .route("/admin/login/code", post(second_step::log_in))
+        .route("/admin/second-factor", get(second_factor::show))
+        .route("/admin/second-factor/offer", post(second_factor::offer))
+        .route("/admin/second-factor/confirm", post(second_factor::confirm))
+        .route("/admin/second-factor/remove", post(second_factor::remove))
         .route("/admin/logout", post(session::log_out))
         .route("/admin/look", get(session::prefer))
         .route("/admin/assets/{name}", get(assets::serve))

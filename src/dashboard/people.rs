@@ -34,10 +34,13 @@ pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Resul
         },
     };
     let body = html! {
-        div.actions { (password.show(v)) }
+        div.actions {
+            (password.show(v))
+            a href="/admin/second-factor" { (v.t("Faktor kedua saya", "My second factor")) }
+        }
         (Table {
             name: v.t("Pengurus", "People"),
-            heads: &[v.t("Nama", "Name"), v.t("Surel", "E-mail"), v.t("Pangkat", "Rank")],
+            heads: &[v.t("Nama", "Name"), v.t("Surel", "E-mail"), v.t("Pangkat", "Rank"), v.t("Faktor kedua", "Second factor")],
             rows: found.iter().map(|one| row(v, one)).collect(),
             empty: "",
         }.show())
@@ -60,6 +63,7 @@ fn row(v: &Visitor, one: &Person) -> Vec<Markup> {
         html! { (one.name) @if mine { " (" (v.t("Anda", "you")) ")" } },
         html! { (one.email) },
         html! { (words::rank(&v.view, one.rank)) },
+        html! { @if one.has_second_factor { (v.t("ya", "yes")) } @else { (v.t("tidak", "no")) } },
     ]
 }
 

@@ -18,7 +18,7 @@ use store::dashboard_sessions as sessions;
 use store::people::Person;
 
 use super::form::{Fields, is_from_here};
-use super::layout;
+use super::{layout, second_step};
 use crate::http::{Admin, App, Owner, Problem, Remote, Staff, may, name_of};
 
 const COOKIE_NAME: &str = "kasir_session";
@@ -183,10 +183,19 @@ pub(super) async fn log_in(
         }
         Err(other) => return Err(other),
     };
+    if person.has_second_factor {
+        let half = app.second_factors.half(&person);
+        return Ok(second_step::ask(&view, (&half, next), false));
+    }
+    begin(&app, &person, next).await
+}
+
+/// Begins a session.
+pub(super) async fn begin(app: &App, person: &Person, next: &str) -> Result<Response, Problem> {
     let token = format!("kds_{}", hex::encode(app.clock.random::<32>()));
     let now = app.clock.now();
     sessions::begin(&app.db, person.id, &name_of(&token), (now, now + delta(LASTS))).await?;
-    let cookie = set_cookie(&app, (COOKIE_NAME, &token), "; HttpOnly");
+    let cookie = set_cookie(app, (COOKIE_NAME, &token), "; HttpOnly");
     Ok((AppendHeaders([(SET_COOKIE, cookie)]), Redirect::to(next)).into_response())
 }
 
@@ -212,7 +221,7 @@ pub(super) async fn prefer(State(app): State<Arc<App>>, view: View) -> Response 
 }
 
 /// A path of the dashboard, and never another site.
-fn local(path: Option<&str>) -> &str {
+pub(super) fn local(path: Option<&str>) -> &str {
     let is_ours = |path: &&str| {
         let rest = path.strip_prefix("/admin");
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))

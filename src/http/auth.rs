@@ -55,7 +55,9 @@ impl FromRequestParts<Arc<App>> for Caller {
             return Err(Problem::Unauthenticated);
         }
         let Remote(address) = remote(parts);
-        app.check(&email, &Secret::from(password), address).await.map(Self)
+        let person = app.check(&email, &Secret::from(password), address).await?;
+        // A code is for one request, and headers are for many.
+        if person.has_second_factor { Err(Problem::SecondFactor) } else { Ok(Self(person)) }
     }
 }
 
@@ -108,6 +110,13 @@ pub(crate) fn may(person: &Person, rank: Rank) -> bool {
 /// Who the audit says it was.
 pub(super) fn actor_of(person: &Person) -> Actor {
     Actor { id: Some(person.id), name: person.email.as_str().to_owned() }
+}
+
+impl Admin {
+    /// Who the audit says it was.
+    pub(crate) fn actor(&self) -> Actor {
+        actor_of(&self.0)
+    }
 }
 
 impl Staff {

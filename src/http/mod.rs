@@ -20,6 +20,7 @@ mod payment;
 mod problem;
 mod repeats;
 mod schemas;
+mod second_factor;
 mod serving;
 pub(crate) mod sessions;
 mod shedding;
@@ -58,6 +59,7 @@ pub use passwords::{HashingFailed, Passwords};
 pub use patience::Patience;
 pub(crate) use payment::of_caller;
 pub use problem::Problem;
+pub use second_factor::SecondFactors;
 pub use serving::{ConnectionLimits, Door, serve, serve_apart};
 pub use shedding::{Places, Shares};
 pub use tls::{Tls, TlsError, TlsFiles};
@@ -85,6 +87,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Signs and reads access tokens.
     pub tokens: Tokens,
+    /// Makes and checks one-time codes.
+    pub second_factors: SecondFactors,
     /// The links by which tenants stop reminders.
     pub links: Links,
     /// How many are let in at once.

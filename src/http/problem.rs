@@ -33,6 +33,8 @@ async fn explain(Named(slug): Named) -> Result<String, Problem> {
 pub enum Problem {
     /// No credentials, or wrong ones.
     Unauthenticated,
+    /// The person has a second factor, and its code is missing, wrong or used.
+    SecondFactor,
     /// The `x-api-key` of the front end is missing or wrong.
     UnknownFrontEnd,
     /// The person is known and may not do this.
@@ -110,6 +112,7 @@ impl Problem {
     pub fn all() -> Vec<Self> {
         vec![
             Self::Unauthenticated,
+            Self::SecondFactor,
             Self::UnknownFrontEnd,
             Self::Forbidden,
             Self::ForeignForm,

@@ -26,7 +26,8 @@ const PASSWORD_CHARS_MIN: usize = 8;
 const PASSWORD_BYTES_MAX: usize = 1_024;
 
 pub(super) fn routes() -> Routes {
-    let fails = [Problem::Unauthenticated, Problem::TooManyTries(Duration::from_secs(5))];
+    let slow = Problem::TooManyTries(Duration::from_secs(5));
+    let fails = [Problem::Unauthenticated, Problem::SecondFactor, slow];
     Routes::new()
         .routes(told(routes!(login), Who::Anyone, &fails))
         .routes(told(routes!(refresh), Who::Anyone, &[Problem::Unauthenticated]))
@@ -40,6 +41,9 @@ struct Login {
     email: String,
     #[schema(value_type = String)]
     password: Secret,
+    /// The code of somebody who has a second factor.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    code: Option<Secret>,
 }
 
 /// Who came in, and the tokens to stay.
@@ -93,6 +97,10 @@ async fn login(
     Body(login): Body<Login>,
 ) -> Result<Json<LoggedIn>, Problem> {
     let person = app.check(&login.email, &login.password, address).await?;
+    if person.has_second_factor {
+        let code = login.code.ok_or(Problem::SecondFactor)?;
+        app.check_second_factor(&person, code.expose()).await?;
+    }
     let drawn = app.tokens.refresh();
     let token = NewToken { token_hash: &drawn.hash, expires_at: drawn.expires_at };
     let session = NewSession { user: person.id, family: &app.clock.ulid(), token };

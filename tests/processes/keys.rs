@@ -48,6 +48,8 @@ fn an_operator_makes_the_first_admin_and_the_keys_of_front_ends() {
 
     assert!(says(dir, &["admin", "rank", "tuti@kost.test", "viewer"], "").contains("as viewer"));
     assert!(complains(dir, &["admin", "rank", "budi@kost.test", "staff"], "").contains("is no admin"));
+    let reset = ["admin", "reset-second-factor", "tuti@kost.test"];
+    assert!(complains(dir, &reset, "").contains("has no second factor"));
     let verified = says(dir, &["audit", "verify"], "");
     let words: Vec<&str> = verified.split_whitespace().collect();
     assert_eq!(words[..6], ["as", "written", "1", "not", "chained", "0"], "{verified}");

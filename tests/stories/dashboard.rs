@@ -19,7 +19,7 @@ stories![
     every_page_is_answered_in_both_languages,
 ];
 
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 17] = [
     "",
     "/payments",
     "/findings",
@@ -36,29 +36,34 @@ const PAGES: [&str; 16] = [
     "/methods",
     "/audit?verify=yes",
     "/people",
+    "/second-factor",
 ];
 
 /// A browser that follows nowhere by itself, so that each answer is seen.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     kost: &'a Kost,
     client: reqwest::Client,
-    cookie: String,
+    pub(crate) cookie: String,
 }
 
 impl<'a> Browser<'a> {
-    fn open(kost: &'a Kost) -> Self {
+    pub(crate) fn open(kost: &'a Kost) -> Self {
         let client = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
         Self { kost, client, cookie: String::new() }
     }
 
-    async fn of(kost: &'a Kost, email: &str) -> Self {
+    pub(crate) async fn of(kost: &'a Kost, email: &str) -> Self {
         let mut browser = Self::open(kost);
         let answer = browser.knock(email, PASSWORD).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+        browser.take_cookie(&answer);
+        browser
+    }
+
+    pub(crate) fn take_cookie(&mut self, answer: &Answer) {
         let cookie = answer.headers["set-cookie"].to_str().unwrap();
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
-        browser.cookie = cookie.split(';').next().unwrap().to_owned();
-        browser
+        self.cookie = cookie.split(';').next().unwrap().to_owned();
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -66,11 +71,16 @@ impl<'a> Browser<'a> {
         request.header("cookie", &self.cookie)
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.kost.send(self.request(Method::GET, path)).await
     }
 
-    async fn send_form(&self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn send_form(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let mut request = self.request(Method::POST, path).body(body);
         for (name, value) in headers {
@@ -79,7 +89,7 @@ impl<'a> Browser<'a> {
         self.kost.send(request.header("content-type", "application/x-www-form-urlencoded")).await
     }
 
-    async fn knock(&self, email: &str, password: &str) -> Answer {
+    pub(crate) async fn knock(&self, email: &str, password: &str) -> Answer {
         let fields = [("email", email), ("password", password), ("next", "/admin/rooms")];
         self.send_form("/login", &fields, &[]).await
     }
@@ -91,14 +101,26 @@ impl<'a> Browser<'a> {
         rest.split('"').next().unwrap().to_owned()
     }
 
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    /// The same for a page that holds what nobody else may know.
+    pub(crate) async fn post_privately(&self, path: &str, fields: &[(&str, &str)]) -> String {
+        let token = self.token().await;
+        let fields = fields.iter().copied().chain([("csrf", token.as_str())]);
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.request(Method::POST, path).body(body);
+        let form = request.header("content-type", "application/x-www-form-urlencoded");
+        let response = form.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response.text().await.unwrap()
+    }
+
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let token = self.token().await;
         let fields: Vec<_> = fields.iter().copied().chain([("csrf", token.as_str())]).collect();
         self.send_form(path, &fields, &[]).await
     }
 }
 
-fn text(answer: &Answer) -> String {
+pub(crate) fn text(answer: &Answer) -> String {
     answer.body.as_str().unwrap_or_default().to_owned()
 }
 
@@ -180,8 +202,8 @@ async fn a_viewer_sees_every_page_and_changes_nothing(kost: Kost) {
         let expected = if path.ends_with("404") { StatusCode::NOT_FOUND } else { StatusCode::OK };
         assert_eq!(page.status, expected, "{path}");
         let forms = text(&page).matches("<details class=\"action\">").count();
-        // The own password is everybody's own business.
-        assert_eq!(forms, usize::from(*path == "/people"), "{path}");
+        // The own password and the own second factor are everybody's own business.
+        assert_eq!(forms, usize::from(["/people", "/second-factor"].contains(path)), "{path}");
     }
     let sync = format!("{payment}/sync");
     let refund = format!("{payment}/refund");

@@ -71,7 +71,7 @@ pub async fn begin(
 /// When the database does.
 pub async fn find(db: &Db, token_hash: &str, now: Time) -> Result<Option<Session>, StoreError> {
     const SQL: &str = "
-        SELECT u.id, u.email, u.name, u.phone, u.role, u.rank, u.password_hash,
+        SELECT u.id, u.email, u.name, u.phone, u.role, u.rank, u.password_hash, u.second_factor_since,
                s.created_at AS began_at, s.seen_at, s.expires_at
         FROM dashboard_sessions s JOIN users u ON u.id = s.user_id
         WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2

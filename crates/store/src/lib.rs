@@ -44,6 +44,7 @@ pub mod reminders;
 pub mod rent;
 pub mod repeats;
 pub mod rooms;
+pub mod second_factors;
 pub mod sessions;
 pub mod statements;
 pub mod tenants;

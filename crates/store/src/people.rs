@@ -23,6 +23,8 @@ pub struct Person {
     pub rank: Rank,
     /// The hash of the password, in PHC form.
     pub password_hash: Secret,
+    /// Whether the password is not enough to come in.
+    pub has_second_factor: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -34,6 +36,7 @@ pub(crate) struct Row {
     role: String,
     rank: String,
     password_hash: String,
+    second_factor_since: Option<i64>,
 }
 
 impl TryFrom<Row> for Person {
@@ -49,6 +52,7 @@ impl TryFrom<Row> for Person {
             role: Role::try_from(row.role.as_str()).map_err(&corrupt)?,
             rank: Rank::try_from(row.rank.as_str()).map_err(&corrupt)?,
             password_hash: Secret::from(row.password_hash),
+            has_second_factor: row.second_factor_since.is_some(),
         })
     }
 }
@@ -94,7 +98,7 @@ pub async fn insert(db: &Db, new: &NewPerson<'_>, now: Time) -> Result<Option<Us
 /// When the database does.
 pub async fn find_by_email(db: &Db, email: &Email) -> Result<Option<Person>, StoreError> {
     const SQL: &str = "
-        SELECT id, email, name, phone, role, rank, password_hash FROM users WHERE email = $1 AND deleted_at IS NULL";
+        SELECT id, email, name, phone, role, rank, password_hash, second_factor_since FROM users WHERE email = $1 AND deleted_at IS NULL";
     let row: Option<Row> =
         read!(db, pool => sqlx::query_as(SQL).bind(email.as_str()).fetch_optional(pool).await?);
     row.map(Person::try_from).transpose()
@@ -105,7 +109,7 @@ pub async fn find_by_email(db: &Db, email: &Email) -> Result<Option<Person>, Sto
 /// # Errors
 /// When the database does.
 pub async fn find(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
-    const SQL: &str = "SELECT id, email, name, phone, role, rank, password_hash FROM users WHERE id = $1";
+    const SQL: &str = "SELECT id, email, name, phone, role, rank, password_hash, second_factor_since FROM users WHERE id = $1";
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
     row.map(Person::try_from).transpose()
 }
@@ -116,7 +120,7 @@ pub async fn find(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
 /// When the database does.
 pub async fn find_active(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
     const SQL: &str = "
-        SELECT id, email, name, phone, role, rank, password_hash FROM users WHERE id = $1 AND deleted_at IS NULL";
+        SELECT id, email, name, phone, role, rank, password_hash, second_factor_since FROM users WHERE id = $1 AND deleted_at IS NULL";
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
     row.map(Person::try_from).transpose()
 }
@@ -127,7 +131,7 @@ pub async fn find_active(db: &Db, id: UserId) -> Result<Option<Person>, StoreErr
 /// When the database does.
 pub async fn admins(db: &Db, limit: i64) -> Result<Vec<Person>, StoreError> {
     const SQL: &str = "
-        SELECT id, email, name, phone, role, rank, password_hash FROM users
+        SELECT id, email, name, phone, role, rank, password_hash, second_factor_since FROM users
         WHERE role = 'admin' AND deleted_at IS NULL ORDER BY id LIMIT $1";
     let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(limit).fetch_all(pool).await?);
     rows.into_iter().map(Person::try_from).collect()
@@ -166,7 +170,7 @@ pub async fn change_password(db: &Db, new: &NewPassword<'_>, now: Time) -> Resul
 pub async fn change_rank(db: &Db, email: &Email, rank: Rank, by: &By<'_>) -> Result<(), Undone> {
     const FIND: &str = "
         UPDATE users SET rank = rank WHERE email = $1 AND role = 'admin' AND deleted_at IS NULL
-        RETURNING id, email, name, phone, role, rank, password_hash";
+        RETURNING id, email, name, phone, role, rank, password_hash, second_factor_since";
     const SQL: &str = "UPDATE users SET rank = $2 WHERE id = $1";
     let mut tx = Tx::begin(db).await?;
     let row: Option<Row> =

@@ -3,8 +3,15 @@
 use super::super::session::View;
 use crate::http::Problem;
 
-const PROBLEMS: [(&str, (&str, &str)); 34] = [
+const PROBLEMS: [(&str, (&str, &str)); 35] = [
     ("unauthenticated", ("Anda belum masuk", "Masuk dengan alamat surel dan kata sandi Anda.")),
+    (
+        "second-factor",
+        (
+            "Kode sekali pakai belum diisi, salah, atau sudah dipakai",
+            "Tunggu kode berikutnya, lalu masuk lagi.",
+        ),
+    ),
     ("unknown-front-end", ("Aplikasi tidak dikenal", "Kirim kepala `x-api-key` dengan kunci yang berlaku.")),
     (
         "forbidden",

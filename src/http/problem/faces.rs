@@ -22,6 +22,12 @@ impl Problem {
                 "The e-mail address or the password is missing or wrong",
                 "Send `Authorization: Bearer` with an access token of POST /api/login, or the headers `email` and `password`.",
             ),
+            Self::SecondFactor => (
+                StatusCode::UNAUTHORIZED,
+                "second-factor",
+                "A one-time code is missing, is wrong, or was used before",
+                "Send `code` with the address and the password to POST /api/login. The headers let nobody in who has a second factor.",
+            ),
             Self::UnknownFrontEnd => (
                 StatusCode::UNAUTHORIZED,
                 "unknown-front-end",

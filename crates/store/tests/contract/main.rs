@@ -59,6 +59,7 @@ mod reminders;
 mod repeats;
 mod schema;
 mod searching;
+mod second_factors;
 mod sessions;
 mod statements;
 mod support;
