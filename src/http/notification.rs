@@ -8,13 +8,14 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::routing::post;
+use domain::Time;
 use midtrans::{Kind, Notification};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use queue::{Job as _, ProcessNotification};
+use queue::{Job as _, NewJob, ProcessNotification, Reason, SyncPayment};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use store::notifications::{self, NewNotification};
+use store::notifications::{self, About, NewNotification};
 use utoipa_axum::routes;
 
 use super::openapi::{Routes, Who, told};
@@ -106,14 +107,23 @@ async fn keep(app: &App, body: Result<Bytes, BytesRejection>) -> Result<(StatusC
     let body_hash = name_of_body(&body);
     let event = notification.event.as_ref().map(domain::Event::as_str);
     let new = NewNotification { body_hash, body: text, kind, order_id, transaction_id, event, verified };
-    let job = |notification_id| ProcessNotification { notification_id }.new_job(app.clock.now());
-    let queued = notifications::record(&app.inbox, &new, job, app.clock.now()).await.map_err(|error| {
+    let now = app.clock.now();
+    let job = move |about| job_of(about, now);
+    let queued = notifications::record(&app.inbox, &new, job, now).await.map_err(|error| {
         // Whatever the trouble is, the gateway shall come back: it repeats a 503 four times, a 500 once (contract §7).
         tracing::error!(%error, "a notification could not be kept; the gateway will send it again");
         Problem::Unavailable
     })?;
     app.queue.wake(queued.into_iter().collect());
     Ok((StatusCode::CREATED, Json(json!({ "status": "stored" }))))
+}
+
+/// A payment that is named by its own invoice is asked about. What else there is, a worker finds out.
+fn job_of(about: About, now: Time) -> NewJob {
+    match about.payment {
+        Some(payment_id) => SyncPayment { payment_id, reason: Reason::Notification }.new_job(now),
+        None => ProcessNotification { notification_id: about.notification }.new_job(now),
+    }
 }
 
 /// What the inbox calls a body.

@@ -195,8 +195,9 @@ async fn write_down(app: &App, bill: &Bill, way: &Way<'_>) -> Result<Creation, P
         supersedes: live,
         next_check_at: now + delta(app.settings.first_check),
     };
-    let jobs = |payment_id: PaymentId| -> Vec<NewJob> {
-        let cancel = live.map(|old| CancelPayment { payment_id: old.id }.new_job(now));
+    let replaced = live.map(|old| old.id);
+    let jobs = move |payment_id: PaymentId| -> Vec<NewJob> {
+        let cancel = replaced.map(|payment_id| CancelPayment { payment_id }.new_job(now));
         cancel.into_iter().chain([SubmitCharge { payment_id }.new_job(now)]).collect()
     };
     Ok(creation::create(&app.db, &new, jobs, now).await?)

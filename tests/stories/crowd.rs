@@ -30,7 +30,7 @@ impl Kost {
                 supersedes: None,
                 next_check_at: now + TimeDelta::minutes(1),
             };
-            let charge = |payment_id| vec![SubmitCharge { payment_id }.new_job(now)];
+            let charge = move |payment_id| vec![SubmitCharge { payment_id }.new_job(now)];
             let made = creation::create(&self.db, &new, charge, now).await.unwrap();
             assert!(matches!(made, Creation::Made(..)), "{made:?}");
             invoices.push(invoice);

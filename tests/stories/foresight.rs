@@ -5,7 +5,7 @@ use kasir::foresight::{Foresight, foresee};
 use midtrans_sim::{Foreign, Status};
 use queue::{CancelPayment, Job, ProcessNotification, Reason, SCHEDULE, SubmitCharge, SyncPayment};
 use store::audit::{Actor, By};
-use store::{board, calls};
+use store::{board, calls, ledger, notifications};
 
 use crate::kost::Kost;
 
@@ -128,6 +128,11 @@ async fn what_a_notification_comes_to_is_foreseen(kost: Kost) {
     };
     let held = kost.hold_jobs().await;
     kost.sim.settle(invoice.as_str()).await.unwrap();
+    kost.sim.wait_until_delivered().await.unwrap();
+    // What names an invoice of ours is handed over as it comes; this is what is wanted for one that is replayed.
+    let kept = notifications::newest(&kost.db, 1).await.unwrap().remove(0);
+    let again = ProcessNotification { notification_id: kept.id }.new_job(kost.clock.now());
+    ledger::add(&kost.db, &[again], kost.clock.now()).await.unwrap();
     assert_eq!(newest().await, Foresight::HandToSync);
     assert!(kost.sim.send_foreign(Foreign::MultiUseVaChild));
     assert_eq!(newest().await, Foresight::Find);

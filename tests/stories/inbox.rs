@@ -418,6 +418,6 @@ async fn while_the_books_cannot_be_written_the_gateway_shall_come_again(kost: Ko
 async fn change_schema(db: &Db, statement: &'static str) {
     match db {
         Db::Sqlite { writer, .. } => sqlx::raw_sql(statement).execute(writer).await.map(drop).unwrap(),
-        Db::Postgres(pool) => sqlx::raw_sql(statement).execute(pool).await.map(drop).unwrap(),
+        Db::Postgres(pool) => sqlx::raw_sql(statement).execute(&**pool).await.map(drop).unwrap(),
     }
 }

@@ -271,7 +271,7 @@ impl Kost {
                 sqlx::query(sql).bind(amount).bind(tenant.bill.0).execute(writer).await.map(drop)
             }
             Db::Postgres(pool) => {
-                sqlx::query(sql).bind(amount).bind(tenant.bill.0).execute(pool).await.map(drop)
+                sqlx::query(sql).bind(amount).bind(tenant.bill.0).execute(&**pool).await.map(drop)
             }
         }
         .unwrap();
@@ -402,7 +402,7 @@ impl Kost {
     pub(crate) async fn execute(&self, sql: &'static str) {
         match &self.db {
             Db::Sqlite { writer, .. } => sqlx::query(sql).execute(writer).await.map(drop),
-            Db::Postgres(pool) => sqlx::query(sql).execute(pool).await.map(drop),
+            Db::Postgres(pool) => sqlx::query(sql).execute(&**pool).await.map(drop),
         }
         .unwrap();
     }

@@ -69,7 +69,7 @@ async fn told(kost: &Kost) {
 async fn number(kost: &Kost, sql: &'static str) -> i64 {
     match &kost.db {
         Db::Sqlite { readers, .. } => sqlx::query_scalar(sql).fetch_one(readers).await.unwrap(),
-        Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+        Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(&**pool).await.unwrap(),
     }
 }
 

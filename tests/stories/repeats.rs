@@ -49,7 +49,7 @@ async fn keys(kost: &Kost) -> i64 {
     const SQL: &str = "SELECT count(*) FROM idempotency_keys";
     match &kost.db {
         Db::Sqlite { readers, .. } => sqlx::query_scalar(SQL).fetch_one(readers).await.unwrap(),
-        Db::Postgres(pool) => sqlx::query_scalar(SQL).fetch_one(pool).await.unwrap(),
+        Db::Postgres(pool) => sqlx::query_scalar(SQL).fetch_one(&**pool).await.unwrap(),
     }
 }
 

@@ -46,7 +46,7 @@ async fn number(db: &Db, sql: String) -> i64 {
     let sql = sqlx::AssertSqlSafe(sql);
     match db {
         Db::Sqlite { readers, .. } => sqlx::query_scalar(sql).fetch_one(readers).await,
-        Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await,
+        Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(&**pool).await,
     }
     .unwrap()
 }

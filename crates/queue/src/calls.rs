@@ -1,11 +1,12 @@
 //! The one throttle of all calls to the gateway: in Redis for all processes, in this process where there is none.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{self, Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clock::Clock;
 use domain::Time;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 use tokio::time::Instant;
 
 use crate::lanes::Lanes;
@@ -34,7 +35,12 @@ pub struct Throttle {
     pub(crate) clock: Clock,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) here: Arc<Mutex<Here>>,
+    /// Those who want a place and wait until another has got theirs.
+    pub(crate) asking: Arc<sync::Mutex<Asking>>,
 }
+
+/// Whether each is patient, and where the answer goes.
+pub(crate) type Asking = VecDeque<(bool, oneshot::Sender<Result<(), Duration>>)>;
 
 /// What this process knows of the standing.
 #[derive(Default)]
@@ -55,13 +61,40 @@ impl Throttle {
     pub async fn enter(&self, patient: bool) -> Result<(), Duration> {
         let (begun, wait_max) = (Instant::now(), if patient { PATIENT_WAIT_MAX } else { WAIT_MAX });
         loop {
-            let entered = self.change(|standing, now, limits| standing.enter(now, patient, limits)).await;
-            let Err(wait) = entered else { return Ok(()) };
+            let Err(wait) = self.take_place(patient).await else { return Ok(()) };
             if !self.clock.runs_by_itself() || begun.elapsed() + wait > wait_max {
                 return Err(wait + self.clock.jitter((wait / 4).max(SPREAD_MIN)));
             }
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Takes a place, together with all who ask for one while others are being served: one change of the standing is one
+    /// round trip, however many it is for.
+    async fn take_place(&self, patient: bool) -> Result<(), Duration> {
+        let (answer, mut answered) = oneshot::channel();
+        self.waiting().push_back((patient, answer));
+        let mut here = self.here.lock().await;
+        // Whoever had the lock before may have taken our place along.
+        if let Ok(answer) = answered.try_recv() {
+            return answer;
+        }
+        let asking: Vec<_> = self.waiting().drain(..).collect();
+        let entered = self
+            .change_here(&mut here, |standing, now, limits| {
+                asking.iter().map(|(patient, _)| standing.enter(now, *patient, limits)).collect::<Vec<_>>()
+            })
+            .await;
+        drop(here);
+        for ((_, answer), entered) in asking.into_iter().zip(entered) {
+            let _gone = answer.send(entered);
+        }
+        // Ours was among them.
+        answered.await.unwrap_or(Err(SPREAD_MIN))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Asking> {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hears how a call ended. A success costs nothing as long as all is well.
@@ -95,6 +128,14 @@ impl Throttle {
     /// Changes the standing where all processes see it, one at a time in this process.
     async fn change<T>(&self, change: impl Fn(&mut Standing, Time, &CallLimits) -> T) -> T {
         let mut here = self.here.lock().await;
+        self.change_here(&mut here, change).await
+    }
+
+    async fn change_here<T>(
+        &self,
+        here: &mut Here,
+        change: impl Fn(&mut Standing, Time, &CallLimits) -> T,
+    ) -> T {
         if let Some(redis) = self.lanes.redis.as_ref().filter(|_| here.asks_redis()) {
             for _ in 0..RACES_MAX {
                 let mut changed = here.standing.clone();

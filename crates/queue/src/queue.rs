@@ -8,7 +8,7 @@ use store::ledger::NewJob;
 use store::{Db, StoreError, ledger};
 use tokio::sync::{Mutex, mpsc};
 
-use crate::calls::{Here, Throttle};
+use crate::calls::{Asking, Here, Throttle};
 use crate::lanes::Lanes;
 use crate::redis_lane::RedisLane;
 use crate::throttle::CallLimits;
@@ -35,6 +35,7 @@ pub struct Queue {
     pub(crate) lanes: Arc<Lanes>,
     wakes: mpsc::Sender<Vec<JobId>>,
     calls: Arc<Mutex<Here>>,
+    asking: Arc<std::sync::Mutex<Asking>>,
 }
 
 /// Why a queue could not be opened.
@@ -52,7 +53,7 @@ impl Queue {
         let lanes = Arc::new(Lanes::new(redis));
         let (wakes, waiting) = mpsc::channel(WAKES_MAX);
         tokio::spawn(push_wakes(Arc::clone(&lanes), waiting));
-        Ok(Self { db, clock, lanes, wakes, calls: Arc::default() })
+        Ok(Self { db, clock, lanes, wakes, calls: Arc::default(), asking: Arc::default() })
     }
 
     /// Says that these jobs are in the ledger, after their transaction was committed. Never waits and never fails:
@@ -81,7 +82,7 @@ impl Queue {
     #[must_use]
     pub fn throttle(&self, limits: CallLimits) -> Throttle {
         let (clock, lanes, here) = (self.clock.clone(), Arc::clone(&self.lanes), Arc::clone(&self.calls));
-        Throttle { limits, clock, lanes, here }
+        Throttle { limits, clock, lanes, here, asking: Arc::clone(&self.asking) }
     }
 
     /// Whether Redis answers; `None` when there is none.

@@ -8,6 +8,7 @@ use apalis_redis::{Config, ConnectionManager, RedisStorage};
 use domain::{JobId, Secret};
 use redis::Script;
 use redis::aio::ConnectionManagerConfig;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 /// How long Redis may take for an answer. The client's own default of half a second kills workers on a busy machine.
@@ -16,8 +17,10 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// A worker that is not heard of for so many heartbeats is gone.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const MISSED_HEARTBEATS: usize = 12;
-/// Ids fetched in one go.
-const BATCH: usize = 64;
+/// Parcels fetched in one go.
+const BATCH: usize = 16;
+/// Ids that go through Redis as one parcel: apalis has as much to do with one of them as with many.
+const PARCEL: usize = 16;
 /// Ended tasks forgotten in one go.
 const FORGET: usize = 500;
 
@@ -27,6 +30,23 @@ const SWAP: &str = "
     if held ~= ARGV[1] then return held end
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
     return false";
+
+/// Ids on their way. One id alone is what an older Kasir sends.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Parcel {
+    One(i64),
+    Many(Vec<i64>),
+}
+
+impl Parcel {
+    pub(crate) fn ids(self) -> Vec<JobId> {
+        match self {
+            Self::One(id) => vec![JobId(id)],
+            Self::Many(ids) => ids.into_iter().map(JobId).collect(),
+        }
+    }
+}
 
 /// A Redis, and the names of our keys in it.
 pub(crate) struct RedisLane {
@@ -66,7 +86,7 @@ impl RedisLane {
         })
     }
 
-    pub(crate) fn backend(&self) -> RedisStorage<i64> {
+    pub(crate) fn backend(&self) -> RedisStorage<Parcel> {
         RedisStorage::new(self.connection.clone()).with_config(self.config.clone())
     }
 
@@ -80,8 +100,11 @@ impl RedisLane {
     }
 
     pub(crate) async fn push(&self, ids: &[JobId]) -> Result<(), String> {
-        let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
-        self.backend().push_bulk(ids).await.map_err(|error| error.to_string())?;
+        let parcel = |ids: &[JobId]| Parcel::Many(ids.iter().map(|id| id.0).collect());
+        self.backend()
+            .push_bulk(ids.chunks(PARCEL).map(parcel).collect())
+            .await
+            .map_err(|error| error.to_string())?;
         self.wake.notify_one();
         Ok(())
     }

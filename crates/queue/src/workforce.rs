@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::Queue;
 use crate::memory_lane::MemoryLane;
 use crate::poll::TickOrNotify;
-use crate::redis_lane::RedisLane;
+use crate::redis_lane::{Parcel, RedisLane};
 use crate::relay::Relay;
 use crate::runner::{Limits, Performer, Runner};
 
@@ -163,18 +163,23 @@ async fn work_through_redis<P: Performer>(redis: &RedisLane, hands: &Hands<P>, n
     let mut starts = 0_u64;
     loop {
         starts += 1;
-        let hands = hands.clone();
+        let (hands, wake) = (hands.clone(), Arc::clone(&redis.wake));
         let backend =
             redis.backend().poll_with_strategy(TickOrNotify::new(LOOK_EVERY, Arc::clone(&redis.wake)));
         // A name can be used once: Redis remembers the last one until its heartbeat is missed.
-        let worker =
-            WorkerBuilder::new(format!("{name}-{starts}").as_str()).backend(backend).build(move |id: i64| {
-                let hands = hands.clone();
+        let worker = WorkerBuilder::new(format!("{name}-{starts}").as_str()).backend(backend).build(
+            move |parcel: Parcel| {
+                let (hands, wake) = (hands.clone(), Arc::clone(&wake));
                 async move {
-                    hands.take(JobId(id)).await;
+                    for id in parcel.ids() {
+                        hands.take(id).await;
+                    }
+                    // Where there was one, there may be more.
+                    wake.notify_one();
                     Ok::<(), Infallible>(())
                 }
-            });
+            },
+        );
         if let Err(error) = worker.run().await {
             tracing::debug!(%error, "the worker on Redis stopped; it is started again");
         }

@@ -26,10 +26,10 @@ pub struct Bill {
     pub due_at: Option<Time>,
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: i64,
-    tenant_id: i64,
+#[derive(Clone, sqlx::FromRow)]
+pub(crate) struct Row {
+    pub(crate) id: i64,
+    pub(crate) tenant_id: i64,
     year: i64,
     month: i64,
     amount: i64,
@@ -98,7 +98,10 @@ pub async fn find(db: &Db, id: BillId) -> Result<Option<Bill>, StoreError> {
     const SQL: &str = "
         SELECT id, tenant_id, year, month, amount, status, title, due_at FROM bills
         WHERE id = $1 AND voided_at IS NULL";
-    let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
+    let row: Option<Row> = match db.shared() {
+        Some(turns) => turns.bill.ask(db, id.0).await?,
+        None => read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?),
+    };
     row.map(Bill::try_from).transpose()
 }
 
@@ -110,8 +113,10 @@ pub async fn of_tenant(db: &Db, tenant: UserId, limit: i64) -> Result<Vec<Bill>,
     const SQL: &str = "
         SELECT id, tenant_id, year, month, amount, status, title, due_at FROM bills
         WHERE tenant_id = $1 AND voided_at IS NULL ORDER BY year DESC, month DESC, id DESC LIMIT $2";
-    let rows: Vec<Row> =
-        read!(db, pool => sqlx::query_as(SQL).bind(tenant.0).bind(limit).fetch_all(pool).await?);
+    let rows: Vec<Row> = match db.shared() {
+        Some(turns) => turns.bills.ask(db, (tenant.0, limit)).await?,
+        None => read!(db, pool => sqlx::query_as(SQL).bind(tenant.0).bind(limit).fetch_all(pool).await?),
+    };
     rows.into_iter().map(Bill::try_from).collect()
 }
 

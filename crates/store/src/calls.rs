@@ -5,7 +5,8 @@ use std::time::Duration;
 use domain::Time;
 
 use crate::time::{from_millis, millis, opt_from_millis};
-use crate::{Db, StoreError, read, write};
+use crate::together::Batch;
+use crate::{Db, StoreError, Tx, read, write};
 
 /// So many calls are listed at most.
 const CALLS_MAX: usize = 1_000;
@@ -65,6 +66,13 @@ impl From<Row> for GatewayCall {
 /// # Errors
 /// When the database does.
 pub async fn record(db: &Db, call: &GatewayCall) -> Result<(), StoreError> {
+    match db.shared() {
+        Some(turns) => turns.calls.ask(db, call.clone()).await,
+        None => record_alone(db, call).await,
+    }
+}
+
+async fn record_alone(db: &Db, call: &GatewayCall) -> Result<(), StoreError> {
     const SQL: &str = "
         INSERT INTO gateway_calls (name, method, path, http, answer, error, at, took_ms)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -91,6 +99,44 @@ pub async fn last_answer(db: &Db) -> Result<Option<Time>, StoreError> {
         "SELECT at FROM gateway_calls WHERE method = 'GET' AND http IN (200, 404) ORDER BY at DESC LIMIT 1";
     let at: Option<i64> = read!(db, pool => sqlx::query_scalar(SQL).fetch_optional(pool).await?);
     Ok(opt_from_millis(at))
+}
+
+/// Many calls by one statement.
+pub(crate) struct Record;
+
+impl Batch for Record {
+    type Wish = GatewayCall;
+    type Answer = ();
+
+    async fn grant(db: &Db, calls: &[GatewayCall]) -> Result<Vec<()>, StoreError> {
+        const SQL: &str = "
+            INSERT INTO gateway_calls (name, method, path, http, answer, error, at, took_ms)
+            SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[],
+                                 $8::bigint[])";
+        if let [call] = calls {
+            return record_alone(db, call).await.map(|()| vec![()]);
+        }
+        let mut tx = Tx::begin(db).await?;
+        let Tx::Postgres(begun) = &mut tx else { return Err(StoreError::NoServer) };
+        macro_rules! column {
+            ($call:ident => $value:expr) => {
+                calls.iter().map(|$call| $value).collect::<Vec<_>>()
+            };
+        }
+        sqlx::query(SQL)
+            .bind(column!(call => call.name.as_deref()))
+            .bind(column!(call => call.method.as_str()))
+            .bind(column!(call => call.path.as_str()))
+            .bind(column!(call => call.http.map(i64::from)))
+            .bind(column!(call => call.answer.as_str()))
+            .bind(column!(call => call.error.as_deref()))
+            .bind(column!(call => millis(call.at)))
+            .bind(column!(call => i64::try_from(call.took.as_millis()).unwrap_or(i64::MAX)))
+            .execute(begun.connection()?)
+            .await?;
+        tx.commit().await?;
+        Ok(vec![(); calls.len()])
+    }
 }
 
 /// The calls about these order ids and transaction ids, the oldest first, at most a thousand.

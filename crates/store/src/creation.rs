@@ -2,6 +2,7 @@
 
 use domain::{BillId, Invoice, JobId, Method, Payment, PaymentId, Rupiah, Time, UserId};
 
+use crate::creating::Wanted;
 use crate::history::{self, Entry, Source};
 use crate::ledger::{self, NewJob};
 use crate::payments::{self, Row};
@@ -47,7 +48,21 @@ pub enum Creation {
 pub async fn create(
     db: &Db,
     new: &NewPayment<'_>,
-    jobs: impl FnOnce(PaymentId) -> Vec<NewJob>,
+    jobs: impl Fn(PaymentId) -> Vec<NewJob> + Send + Sync + 'static,
+    now: Time,
+) -> Result<Creation, StoreError> {
+    match db.shared() {
+        Some(turns) if new.supersedes.is_none() => {
+            turns.creations.ask(db, Wanted::of(new, Box::new(jobs), now)).await
+        }
+        _ => create_alone(db, new, &jobs, now).await,
+    }
+}
+
+pub(crate) async fn create_alone(
+    db: &Db,
+    new: &NewPayment<'_>,
+    jobs: &(dyn Fn(PaymentId) -> Vec<NewJob> + Send + Sync),
     now: Time,
 ) -> Result<Creation, StoreError> {
     let mut tx = Tx::begin(db).await?;

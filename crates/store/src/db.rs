@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -9,15 +10,19 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqlitePool};
+use sqlx::{ConnectOptions as _, Connection as _, SqlitePool};
 
-use crate::{StoreError, read};
+use crate::turns::Turns;
+use crate::{Server, StoreError, effects, read};
 
 static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
 
 /// Between two tries to open a file that others are opening.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Statements that a connection keeps prepared: all that there are, so that none is planned twice.
+const STATEMENTS: usize = 500;
 
 /// Pools of connections to the books. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -28,12 +33,29 @@ pub enum Db {
         writer: SqlitePool,
         /// Connections that read.
         readers: SqlitePool,
+        /// What is done for many at once.
+        turns: Arc<Turns>,
     },
     /// A server.
-    Postgres(PgPool),
+    Postgres(Server),
 }
 
 impl Db {
+    pub(crate) fn turns(&self) -> &Turns {
+        match self {
+            Self::Sqlite { turns, .. } => turns,
+            Self::Postgres(server) => server.turns(),
+        }
+    }
+
+    /// The turns in which a server looks things up for many at once; `None` where each looks alone.
+    pub(crate) fn shared(&self) -> Option<&Turns> {
+        match self {
+            Self::Postgres(server) if !effects::is_watched() => Some(server.turns()),
+            Self::Postgres(_) | Self::Sqlite { .. } => None,
+        }
+    }
+
     /// The same books by so many connections of its own, so that nobody else can use them up. They are opened when they
     /// are needed. SQLite has one writer for all, so that nothing is won there.
     #[must_use]
@@ -42,7 +64,7 @@ impl Db {
             Self::Sqlite { .. } => self.clone(),
             Self::Postgres(pool) => {
                 let options = pool.options().clone().min_connections(0).max_connections(connections.max(1));
-                Self::Postgres(options.connect_lazy_with((*pool.connect_options()).clone()))
+                Self::Postgres(options.connect_lazy_with((*pool.connect_options()).clone()).into())
             }
         }
     }
@@ -105,7 +127,7 @@ async fn connect_sqlite(url: &str, options: &Options) -> Result<Db, StoreError> 
     };
     let readers =
         pool().max_connections(options.connections.max(1)).connect_with(file.read_only(true)).await?;
-    Ok(Db::Sqlite { writer, readers })
+    Ok(Db::Sqlite { writer, readers, turns: Arc::default() })
 }
 
 /// SQLite ends a transaction by itself when the disk is full. sqlx then counts it as open for ever, and begins no other on
@@ -122,13 +144,14 @@ async fn connect_postgres(url: &str, options: &Options) -> Result<Db, StoreError
     let server = PgConnectOptions::from_str(url)?
         .application_name("kasir")
         .options([("statement_timeout", timeout_ms.as_str())])
+        .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging();
     let pool = PgPoolOptions::new()
         .max_connections(options.connections.max(1))
         .acquire_timeout(options.wait)
         .connect_with(server)
         .await?;
-    Ok(Db::Postgres(pool))
+    Ok(Db::Postgres(pool.into()))
 }
 
 /// Brings the schema up to date. Safe to run by many at once, and when there is nothing to do.
@@ -143,7 +166,7 @@ pub async fn migrate(db: &Db) -> Result<(), StoreError> {
             SQLITE.run_direct(None, &mut *tx, false).await?;
             tx.commit().await?;
         }
-        Db::Postgres(pool) => POSTGRES.run(pool).await?,
+        Db::Postgres(server) => POSTGRES.run(&**server).await?,
     }
     Ok(())
 }

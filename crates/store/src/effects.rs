@@ -34,6 +34,11 @@ pub async fn watched<F: Future>(watch: Arc<dyn Watch>, work: F) -> F::Output {
     WATCH.scope(watch, work).await
 }
 
+/// Whether somebody watches what this task does.
+pub(crate) fn is_watched() -> bool {
+    WATCH.try_with(|_watch| ()).is_ok()
+}
+
 /// Costs one look at a thread's own variable where nobody watches.
 pub(crate) async fn reach(effect: Effect) {
     if let Ok(watch) = WATCH.try_with(Arc::clone) {

@@ -30,6 +30,9 @@ pub enum StoreError {
     /// The books are on a server, which has tools of its own for this.
     #[error("the books are in PostgreSQL, not in a file")]
     NoFile,
+    /// Only a server does this for many at once.
+    #[error("the books are in a file, not in PostgreSQL")]
+    NoServer,
     /// `DATABASE_URL` names no database that we know.
     #[error("{0:?} is no database: use sqlite://FILE or postgres://USER@HOST/NAME")]
     UnknownDatabase(String),
@@ -55,6 +58,17 @@ impl From<sqlx::Error> for StoreError {
 impl StoreError {
     pub(crate) fn corrupt(table: &'static str, id: i64) -> impl Fn(Invalid) -> Self {
         move |cause| Self::Corrupt { table, id, cause }
+    }
+
+    /// True when the database gave up one of several transactions that wanted the same rows.
+    pub(crate) fn is_collision(&self) -> bool {
+        let Self::Unavailable(sqlx::Error::Database(refusal)) = self else { return false };
+        refusal.code().is_some_and(|code| code.len() == 5 && code.starts_with("40"))
+    }
+
+    /// The same failure, for another who waited for the same database.
+    pub(crate) fn again(&self) -> Self {
+        Self::Unavailable(sqlx::Error::Protocol(self.to_string()))
     }
 
     /// True when trying again may help.

@@ -138,3 +138,30 @@ pub(crate) async fn came_late_in(
         .map(drop)?);
     Ok(())
 }
+
+/// The same for many at once.
+pub(crate) async fn many_came_late_in(
+    tx: &mut Tx,
+    told: &[(PaymentId, &str)],
+    now: Time,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        UPDATE findings SET resolved_at = $3, resolution = 'the notification came late'
+        FROM UNNEST($1::bigint[], $2::text[]) AS told (payment, event)
+        WHERE payment_id = told.payment AND kind = 'missed_notification' AND resolved_at IS NULL
+            AND cause LIKE '%:' || told.event";
+    match tx {
+        Tx::Sqlite(_) => {
+            for (payment, event) in told {
+                came_late_in(tx, *payment, event, now).await?;
+            }
+        }
+        Tx::Postgres(tx) => {
+            let (payments, events): (Vec<i64>, Vec<&str>) =
+                told.iter().map(|(payment, event)| (payment.0, *event)).unzip();
+            let query = sqlx::query(SQL).bind(payments).bind(events).bind(millis(now));
+            query.execute(tx.connection()?).await.map(drop)?;
+        }
+    }
+    Ok(())
+}

@@ -91,13 +91,8 @@ pub(crate) async fn post_in(tx: &mut Tx, new: &NewPosting<'_>, now: Time) -> Res
     Ok(rows == 1)
 }
 
-/// Posts what the move of a payment means, as part of that move.
-pub(crate) async fn post_move_in(
-    tx: &mut Tx,
-    before: State,
-    after: &Payment,
-    now: Time,
-) -> Result<(), StoreError> {
+/// What the move of a payment posts, and under which causes.
+pub(crate) fn of_move(before: State, after: &Payment) -> Vec<(Transfer, String)> {
     let refunded = match before {
         State::PartiallyRefunded { total } => total,
         State::Refunded => after.amount,
@@ -105,14 +100,22 @@ pub(crate) async fn post_move_in(
     };
     let is_cash = after.method == domain::Method::Cash;
     let standing = |state| Standing { amount: after.amount, state, refunded, is_cash };
-    for transfer in standing(before).transfers_to(&standing(after.state)) {
-        let cause = format!(
-            "{}:{}:{}-{}",
-            after.invoice,
-            after.version,
-            transfer.credit.as_str(),
-            transfer.debit.as_str()
-        );
+    let transfers = standing(before).transfers_to(&standing(after.state)).into_iter();
+    let cause = |transfer: &Transfer| {
+        let (credit, debit) = (transfer.credit.as_str(), transfer.debit.as_str());
+        format!("{}:{}:{credit}-{debit}", after.invoice, after.version)
+    };
+    transfers.map(|transfer| (transfer, cause(&transfer))).collect()
+}
+
+/// Posts what the move of a payment means, as part of that move.
+pub(crate) async fn post_move_in(
+    tx: &mut Tx,
+    before: State,
+    after: &Payment,
+    now: Time,
+) -> Result<(), StoreError> {
+    for (transfer, cause) in of_move(before, after) {
         let new = NewPosting { transfer, payment: Some(after.id), cause: &cause };
         post_in(tx, &new, now).await?;
     }

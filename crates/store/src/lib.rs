@@ -3,13 +3,22 @@
 //! Plain functions, one file a table. A function that writes takes all that must commit together, and commits it in one
 //! transaction. Times come in as arguments; nothing here reads a clock.
 
+mod changing;
+mod claims;
 mod db;
+mod enqueueing;
 mod error;
+mod intake;
+mod lookups;
+mod moves;
 mod page;
 mod refusal;
 mod searching;
+mod server;
 mod statement_lines;
 mod time;
+mod together;
+mod turns;
 mod tx;
 
 pub mod api_keys;
@@ -21,6 +30,7 @@ pub mod calls;
 pub mod cash;
 pub mod checks;
 pub mod comparing;
+mod creating;
 pub mod creation;
 pub mod dashboard_sessions;
 pub mod effects;
@@ -56,7 +66,9 @@ pub use db::{Db, Options, connect, migrate, pending_migrations, ping};
 pub use error::StoreError;
 pub use page::Page;
 pub use refusal::{Refusal, Undone};
+pub use server::Server;
 pub use time::CLOCKS_DIFFER_BY;
+pub use turns::Turns;
 pub use tx::Written;
 
 pub(crate) use tx::{Tx, in_tx, read, write};

@@ -21,8 +21,8 @@ pub struct Offered {
     pub active: bool,
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
+#[derive(Clone, sqlx::FromRow)]
+pub(crate) struct Row {
     id: i64,
     code: String,
     title: String,
@@ -56,14 +56,18 @@ pub async fn offer_all(db: &Db) -> Result<(), StoreError> {
     tx.commit().await
 }
 
+pub(crate) const ALL: &str =
+    "SELECT id, code, title, logo, active FROM payment_methods ORDER BY place, id LIMIT 100";
+
 /// All methods that this Kasir knows, in the order in which they are shown.
 ///
 /// # Errors
 /// When the database does.
 pub async fn all(db: &Db) -> Result<Vec<Offered>, StoreError> {
-    const SQL: &str =
-        "SELECT id, code, title, logo, active FROM payment_methods ORDER BY place, id LIMIT 100";
-    let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).fetch_all(pool).await?);
+    let rows: Vec<Row> = match db.shared() {
+        Some(turns) => turns.methods.ask(db, ()).await?,
+        None => read!(db, pool => sqlx::query_as(ALL).fetch_all(pool).await?),
+    };
     // A newer Kasir may have offered what this one cannot charge.
     let known = rows.into_iter().filter(|row| Method::try_from(row.code.as_str()).is_ok());
     known.map(Offered::try_from).collect()
@@ -76,8 +80,13 @@ pub async fn all(db: &Db) -> Result<Vec<Offered>, StoreError> {
 pub async fn find(db: &Db, name: &str) -> Result<Option<Offered>, StoreError> {
     const SQL: &str = "SELECT id, code, title, logo, active FROM payment_methods WHERE code = $1 OR id = $2";
     let id = name.parse::<i64>().unwrap_or_default();
-    let row: Option<Row> =
-        read!(db, pool => sqlx::query_as(SQL).bind(name).bind(id).fetch_optional(pool).await?);
+    let row: Option<Row> = match db.shared() {
+        Some(turns) => {
+            let rows = turns.methods.ask(db, ()).await?;
+            rows.into_iter().find(|row| row.code == name || row.id == id)
+        }
+        None => read!(db, pool => sqlx::query_as(SQL).bind(name).bind(id).fetch_optional(pool).await?),
+    };
     row.map(Offered::try_from).transpose()
 }
 

@@ -2,30 +2,13 @@
 
 use domain::{JobId, NotificationId, PaymentId, Time, TransactionId};
 
+pub use crate::intake::{About, NewNotification, record};
+
 use crate::audit::{self, By};
 use crate::findings::NewFinding;
 use crate::ledger::{Finish, Lease, NewJob};
 use crate::time::{from_millis, millis, opt_from_millis};
 use crate::{Db, Page, Refusal, StoreError, Tx, Undone, Written, findings, gaps, in_tx, ledger, read, tries};
-
-/// A notification to be kept.
-#[derive(Debug, Clone)]
-pub struct NewNotification<'a> {
-    /// Names the body: the same body is the same notification.
-    pub body_hash: String,
-    /// The body as it came.
-    pub body: &'a str,
-    /// What kind of message it is.
-    pub kind: &'static str,
-    /// The order it speaks of.
-    pub order_id: Option<&'a str>,
-    /// The transaction it speaks of.
-    pub transaction_id: Option<&'a str>,
-    /// What it claims has happened, in the words of the history.
-    pub event: Option<&'a str>,
-    /// Whether its signature is one of ours.
-    pub verified: bool,
-}
 
 /// A notification as the inbox holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,42 +68,6 @@ impl From<Row> for Notification {
             outcome: row.outcome,
         }
     }
-}
-
-/// Keeps the notification, and writes down the job that deals with it when it is new. Gives that job.
-///
-/// # Errors
-/// When the database does.
-pub async fn record(
-    db: &Db,
-    new: &NewNotification<'_>,
-    job: impl FnOnce(NotificationId) -> NewJob,
-    now: Time,
-) -> Result<Option<JobId>, StoreError> {
-    const SQL: &str = "
-        INSERT INTO notifications (body_hash, body, kind, order_id, verified, received_at, seen_at, transaction_id,
-                                   event)
-        VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)
-        ON CONFLICT (body_hash) DO UPDATE SET seen = notifications.seen + 1, seen_at = excluded.seen_at
-        RETURNING id, seen";
-    let mut tx = Tx::begin(db).await?;
-    let (id, seen): (i64, i64) = in_tx!(&mut tx, conn => sqlx::query_as(SQL)
-        .bind(&new.body_hash)
-        .bind(new.body)
-        .bind(new.kind)
-        .bind(new.order_id)
-        .bind(new.verified)
-        .bind(millis(now))
-        .bind(new.transaction_id)
-        .bind(new.event)
-        .fetch_one(conn)
-        .await?);
-    let queued = match seen {
-        1 => ledger::enqueue(&mut tx, &job(NotificationId(id)), now).await?,
-        _ => None,
-    };
-    tx.commit().await?;
-    Ok(queued)
 }
 
 /// The notification of this row.

@@ -27,9 +27,9 @@ pub struct Person {
     pub has_second_factor: bool,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(Clone, sqlx::FromRow)]
 pub(crate) struct Row {
-    id: i64,
+    pub(crate) id: i64,
     email: String,
     name: String,
     phone: Option<String>,
@@ -121,7 +121,10 @@ pub async fn find(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
 pub async fn find_active(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
     const SQL: &str = "
         SELECT id, email, name, phone, role, rank, password_hash, second_factor_since FROM users WHERE id = $1 AND deleted_at IS NULL";
-    let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
+    let row: Option<Row> = match db.shared() {
+        Some(turns) => turns.people.ask(db, id.0).await?,
+        None => read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?),
+    };
     row.map(Person::try_from).transpose()
 }
 

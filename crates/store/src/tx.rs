@@ -1,9 +1,10 @@
 //! One SQL text on two databases: the transaction, and the macros that run the same body on either.
 
 use domain::Time;
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Sqlite, Transaction};
 
 use crate::effects::{Effect, reach};
+use crate::server::Begun;
 use crate::{Db, StoreError};
 
 /// What became of a write that named the version it had read.
@@ -20,7 +21,7 @@ pub enum Written {
 /// A transaction on either database. Dropped without [`Tx::commit`], it rolls back.
 pub(crate) enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(Begun),
 }
 
 impl Tx {
@@ -29,7 +30,7 @@ impl Tx {
         reach(Effect::Begin).await;
         Ok(match db {
             Db::Sqlite { writer, .. } => Self::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Db::Postgres(pool) => Self::Postgres(pool.begin().await?),
+            Db::Postgres(server) => Self::Postgres(Begun::begin(server).await?),
         })
     }
 
@@ -60,13 +61,24 @@ impl Tx {
     }
 }
 
+/// Runs one statement on a connection of its own.
+macro_rules! on_server {
+    ($server:expr, $conn:ident => $body:expr) => {{
+        let mut taken = $server.take().await?;
+        let $conn = &mut *taken;
+        let ended: Result<_, $crate::StoreError> = async { Ok($body) }.await;
+        taken.give_back_after(&ended);
+        ended?
+    }};
+}
+
 /// Runs a query that only reads.
 macro_rules! read {
     ($db:expr, $pool:ident => $body:expr) => {{
         $crate::effects::reach($crate::effects::Effect::Read).await;
         match $db {
             $crate::Db::Sqlite { readers: $pool, .. } => $body,
-            $crate::Db::Postgres($pool) => $body,
+            $crate::Db::Postgres(server) => $crate::tx::on_server!(server, $pool => $body),
         }
     }};
 }
@@ -77,7 +89,7 @@ macro_rules! write {
         $crate::effects::reach($crate::effects::Effect::Begin).await;
         let written = match $db {
             $crate::Db::Sqlite { writer: $pool, .. } => $body,
-            $crate::Db::Postgres($pool) => $body,
+            $crate::Db::Postgres(server) => $crate::tx::on_server!(server, $pool => $body),
         };
         $crate::effects::reach($crate::effects::Effect::Committed).await;
         written
@@ -93,11 +105,11 @@ macro_rules! in_tx {
                 $body
             }
             $crate::Tx::Postgres(tx) => {
-                let $conn = &mut **tx;
+                let $conn = tx.connection()?;
                 $body
             }
         }
     };
 }
 
-pub(crate) use {in_tx, read, write};
+pub(crate) use {in_tx, on_server, read, write};

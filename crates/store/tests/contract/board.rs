@@ -3,8 +3,8 @@
 use domain::{JobId, State, TransactionId};
 use store::board::{About, Filter, Found, SEARCHED_MAX};
 use store::ledger::{Finish, NewJob};
-use store::notifications::NewNotification;
-use store::{Db, Page, board, ledger, notifications, tries};
+use store::notifications::{self, NewNotification};
+use store::{Db, Page, board, ledger, tries};
 
 use crate::support::{House, add, at, claim, execute, job};
 
@@ -146,10 +146,10 @@ async fn notice_of(db: &Db, order: &str) -> JobId {
         event: None,
         verified: true,
     };
-    let deal = |id| NewJob {
+    let deal = |about: notifications::About| NewJob {
         kind: "process_notification",
-        notification_id: Some(id),
-        ..job(&format!("notification:{id}"))
+        notification_id: Some(about.notification),
+        ..job(&format!("notification:{}", about.notification))
     };
     notifications::record(db, &new, deal, at(5)).await.unwrap().unwrap()
 }

@@ -5,9 +5,9 @@ use store::audit::{Actor, By};
 use store::board::{About, Bulk, Filter};
 use store::jobs::Depth;
 use store::ledger::{Finish, NewJob, Take};
-use store::notifications::NewNotification;
+use store::notifications::{self, NewNotification};
 use store::reconciliations::NewRun;
-use store::{Db, Refusal, Undone, audit, board, jobs, ledger, notifications, reconciliations};
+use store::{Db, Refusal, Undone, audit, board, jobs, ledger, reconciliations};
 
 use crate::support::{House, add, at, at_once, claim, execute, job, number};
 
@@ -206,10 +206,10 @@ async fn notice(db: &Db) -> JobId {
         event: None,
         verified: true,
     };
-    let deal = |id| NewJob {
+    let deal = |about: notifications::About| NewJob {
         kind: "process_notification",
-        notification_id: Some(id),
-        ..job(&format!("notice:{id}"))
+        notification_id: Some(about.notification),
+        ..job(&format!("notice:{}", about.notification))
     };
     notifications::record(db, &new, deal, at(5)).await.unwrap().unwrap()
 }

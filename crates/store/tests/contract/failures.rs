@@ -92,11 +92,11 @@ async fn a_server_that_is_read_only_for_now_is_trouble_that_passes() {
         let Db::Postgres(pool) = &db else { panic!("this is PostgreSQL's story") };
         let read_only = "ALTER DATABASE CURRENT SET default_transaction_read_only = on";
         let name: String =
-            sqlx::query_scalar("SELECT current_database()::text").fetch_one(pool).await.unwrap();
+            sqlx::query_scalar("SELECT current_database()::text").fetch_one(&**pool).await.unwrap();
         let read_only = read_only.replace("CURRENT", &name);
-        sqlx::query(AssertSqlSafe(read_only)).execute(pool).await.unwrap();
+        sqlx::query(AssertSqlSafe(read_only)).execute(&**pool).await.unwrap();
         let options = pool.connect_options().as_ref().clone();
-        let fresh = Db::Postgres(sqlx::PgPool::connect_with(options).await.unwrap());
+        let fresh = Db::Postgres(sqlx::PgPool::connect_with(options).await.unwrap().into());
         let refused = ledger::add(&fresh, &[job("sync:1")], at(0)).await.unwrap_err();
         assert!(refused.is_passing(), "{refused}");
     })
@@ -159,5 +159,5 @@ async fn postgres_codes_of_connection_resources_shutdown_and_serialisation_pass(
 async fn raised(db: &Db, code: &str) -> StoreError {
     let Db::Postgres(pool) = db else { panic!("this is PostgreSQL's story") };
     let sql = format!("DO $$ BEGIN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{code}'; END $$");
-    StoreError::from(sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.unwrap_err())
+    StoreError::from(sqlx::raw_sql(AssertSqlSafe(sql)).execute(&**pool).await.unwrap_err())
 }

@@ -45,7 +45,13 @@ async fn comes(house: &House, event: &str, second: i64) {
         verified: true,
     };
     let db = &house.db;
-    let queued = notifications::record(db, &new, |id| job(&format!("notification:{id}")), at(second)).await;
+    let queued = notifications::record(
+        db,
+        &new,
+        |about| job(&format!("notification:{}", about.notification)),
+        at(second),
+    )
+    .await;
     let lease: Lease = claim(db, queued.unwrap().unwrap(), "token", at(second)).await.unwrap().lease;
     let id = notifications::newest(db, 1).await.unwrap()[0].id;
     let payment = store::payments::find_by_invoice(db, &"KSR-1".try_into().unwrap()).await.unwrap();

@@ -63,4 +63,5 @@ mod second_factors;
 mod sessions;
 mod statements;
 mod support;
+mod together;
 mod unwanted;

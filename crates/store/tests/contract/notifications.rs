@@ -3,7 +3,7 @@
 use domain::{FindingKind, NotificationId};
 use store::findings::{self, NewFinding};
 use store::ledger::{Lease, NewJob};
-use store::notifications::{Conclusion, NewNotification};
+use store::notifications::{About, Conclusion, NewNotification};
 use store::{Db, Written, jobs, ledger, notifications};
 
 use crate::support::{House, NEVER, at, claim, job, number};
@@ -29,7 +29,8 @@ fn notice(body: &str) -> NewNotification<'_> {
     }
 }
 
-fn deal_with(id: NotificationId) -> NewJob {
+fn deal_with(about: About) -> NewJob {
+    let id = about.notification;
     NewJob { kind: "process_notification", notification_id: Some(id), ..job(&format!("notification:{id}")) }
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use domain::{NotificationId, State};
+use domain::State;
 use store::ledger::{Finish, NewJob};
-use store::notifications::{Conclusion, NewNotification};
+use store::notifications::{About, Conclusion, NewNotification};
 use store::pruning::{self, Pruned, Retention};
 use store::{Db, jobs, ledger, notifications, payments};
 
@@ -75,7 +75,8 @@ async fn notified(db: &Db, body: &str) {
         event: None,
         verified: true,
     };
-    let wanted = |id: NotificationId| NewJob { notification_id: Some(id), ..job(body) };
+    let key = body.to_owned();
+    let wanted = move |about: About| NewJob { notification_id: Some(about.notification), ..job(&key) };
     let queued = notifications::record(db, &new, wanted, at(5)).await.unwrap().unwrap();
     let lease = claim(db, queued, body, at(10)).await.unwrap().lease;
     let id = notifications::find_by_body(db, body).await.unwrap().unwrap().id;

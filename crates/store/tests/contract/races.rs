@@ -33,7 +33,7 @@ async fn of_eight_payments_of_one_bill_one_is_made(db: Db) {
         let house = house.clone();
         async move {
             let new = house.payment(&format!("KSR-{number}"));
-            creation::create(&house.db, &new, |_| vec![job(&format!("submit:{number}"))], at(1))
+            creation::create(&house.db, &new, move |_| vec![job(&format!("submit:{number}"))], at(1))
                 .await
                 .unwrap()
         }
@@ -174,7 +174,14 @@ async fn one_notification_twenty_times_is_one_row_and_one_job(db: Db) {
                 event: None,
                 verified: true,
             };
-            notifications::record(&db, &new, |id| job(&format!("notification:{id}")), at(1)).await.unwrap()
+            notifications::record(
+                &db,
+                &new,
+                |about| job(&format!("notification:{}", about.notification)),
+                at(1),
+            )
+            .await
+            .unwrap()
         }
     })
     .await;

@@ -272,6 +272,6 @@ pub(crate) async fn execute(db: &Db, sql: &'static str) -> Result<(), sqlx::Erro
 pub(crate) async fn number(db: &Db, sql: &'static str) -> i64 {
     match db {
         Db::Sqlite { readers, .. } => sqlx::query_scalar(sql).fetch_one(readers).await.unwrap(),
-        Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+        Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(&**pool).await.unwrap(),
     }
 }

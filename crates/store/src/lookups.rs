@@ -1,0 +1,175 @@
+//! Rows that many look up at the same moment, by one statement for all of them. Each sees what was committed before it asked.
+//! On SQLite, where a statement is no round trip, everybody looks for themselves.
+
+use std::collections::HashMap;
+
+use domain::Time;
+
+use crate::ledger::Lease;
+use crate::server::Server;
+use crate::time::millis;
+use crate::together::Batch;
+use crate::{Db, StoreError, bills, methods, payments, people};
+
+/// The payment of a row.
+pub(crate) struct PaymentOfId;
+/// The payment of an invoice.
+pub(crate) struct PaymentOfInvoice;
+/// A person who may log in.
+pub(crate) struct PersonOfId;
+/// The bills of a tenant, at most so many.
+pub(crate) struct BillsOfTenant;
+/// The bill of a row.
+pub(crate) struct BillOfId;
+/// The payments of a bill that are live, wanted or not.
+pub(crate) struct LiveOfBill;
+/// Whether a lease holds.
+pub(crate) struct Holding;
+/// All methods.
+pub(crate) struct MethodsOffered;
+
+fn server(db: &Db) -> Result<&Server, StoreError> {
+    match db {
+        Db::Postgres(server) => Ok(server),
+        Db::Sqlite { .. } => Err(StoreError::NoServer),
+    }
+}
+
+/// Runs one statement, and gives the connection back.
+macro_rules! rows {
+    ($db:expr, $query:expr) => {{
+        let mut taken = server($db)?.take().await?;
+        let rows = $query.fetch_all(&mut *taken).await.map_err(StoreError::from);
+        taken.give_back_after(&rows);
+        rows?
+    }};
+}
+
+impl Batch for PaymentOfId {
+    type Wish = i64;
+    type Answer = Option<payments::Row>;
+
+    async fn grant(db: &Db, ids: &[i64]) -> Result<Vec<Self::Answer>, StoreError> {
+        const SQL: &str = payments::select!("WHERE id = ANY($1)");
+        let rows: Vec<payments::Row> = rows!(db, sqlx::query_as(SQL).bind(ids));
+        let found: HashMap<i64, payments::Row> = rows.into_iter().map(|row| (row.id, row)).collect();
+        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    }
+}
+
+impl Batch for PaymentOfInvoice {
+    type Wish = String;
+    type Answer = Option<payments::Row>;
+
+    async fn grant(db: &Db, invoices: &[String]) -> Result<Vec<Self::Answer>, StoreError> {
+        const SQL: &str = payments::select!("WHERE invoice = ANY($1)");
+        let rows: Vec<payments::Row> = rows!(db, sqlx::query_as(SQL).bind(invoices));
+        let found: HashMap<&str, &payments::Row> =
+            rows.iter().map(|row| (row.invoice.as_str(), row)).collect();
+        Ok(invoices.iter().map(|invoice| found.get(invoice.as_str()).copied().cloned()).collect())
+    }
+}
+
+impl Batch for PersonOfId {
+    type Wish = i64;
+    type Answer = Option<people::Row>;
+
+    async fn grant(db: &Db, ids: &[i64]) -> Result<Vec<Self::Answer>, StoreError> {
+        const SQL: &str = "
+            SELECT id, email, name, phone, role, rank, password_hash, second_factor_since FROM users
+            WHERE id = ANY($1) AND deleted_at IS NULL";
+        let rows: Vec<people::Row> = rows!(db, sqlx::query_as(SQL).bind(ids));
+        let found: HashMap<i64, people::Row> = rows.into_iter().map(|row| (row.id, row)).collect();
+        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    }
+}
+
+impl Batch for BillsOfTenant {
+    type Wish = (i64, i64);
+    type Answer = Vec<bills::Row>;
+
+    async fn grant(db: &Db, wishes: &[(i64, i64)]) -> Result<Vec<Self::Answer>, StoreError> {
+        const SQL: &str = "
+            SELECT b.id, b.tenant_id, b.year, b.month, b.amount, b.status, b.title, b.due_at
+            FROM UNNEST($1::bigint[], $2::bigint[]) AS wish (tenant, most),
+            LATERAL (SELECT * FROM bills WHERE tenant_id = wish.tenant AND voided_at IS NULL
+                     ORDER BY year DESC, month DESC, id DESC LIMIT wish.most) AS b";
+        let mut most: HashMap<i64, i64> = HashMap::new();
+        for (tenant, limit) in wishes {
+            let most = most.entry(*tenant).or_insert(*limit);
+            *most = (*limit).max(*most);
+        }
+        let (tenants, limits): (Vec<i64>, Vec<i64>) = most.into_iter().unzip();
+        let rows: Vec<bills::Row> = rows!(db, sqlx::query_as(SQL).bind(tenants).bind(limits));
+        let mut found: HashMap<i64, Vec<bills::Row>> = HashMap::new();
+        for row in rows {
+            found.entry(row.tenant_id).or_default().push(row);
+        }
+        let of = |(tenant, limit): &(i64, i64)| {
+            let mut rows = found.get(tenant).cloned().unwrap_or_default();
+            rows.truncate(usize::try_from(*limit).unwrap_or_default());
+            rows
+        };
+        Ok(wishes.iter().map(of).collect())
+    }
+}
+
+impl Batch for BillOfId {
+    type Wish = i64;
+    type Answer = Option<bills::Row>;
+
+    async fn grant(db: &Db, ids: &[i64]) -> Result<Vec<Self::Answer>, StoreError> {
+        const SQL: &str = "
+            SELECT id, tenant_id, year, month, amount, status, title, due_at FROM bills
+            WHERE id = ANY($1) AND voided_at IS NULL";
+        let rows: Vec<bills::Row> = rows!(db, sqlx::query_as(SQL).bind(ids));
+        let found: HashMap<i64, bills::Row> = rows.into_iter().map(|row| (row.id, row)).collect();
+        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    }
+}
+
+impl Batch for LiveOfBill {
+    type Wish = i64;
+    type Answer = Vec<payments::Row>;
+
+    async fn grant(db: &Db, bills: &[i64]) -> Result<Vec<Self::Answer>, StoreError> {
+        const SQL: &str = payments::select!(
+            "WHERE bill_id = ANY($1) AND state || '' IN ('created', 'asked', 'pending', 'review') ORDER BY id"
+        );
+        let rows: Vec<payments::Row> = rows!(db, sqlx::query_as(SQL).bind(bills));
+        let mut found: HashMap<i64, Vec<payments::Row>> = HashMap::new();
+        for row in rows {
+            found.entry(row.bill_id).or_default().push(row);
+        }
+        Ok(bills.iter().map(|bill| found.get(bill).cloned().unwrap_or_default()).collect())
+    }
+}
+
+impl Batch for Holding {
+    type Wish = (Lease, Time);
+    type Answer = bool;
+
+    async fn grant(db: &Db, leases: &[(Lease, Time)]) -> Result<Vec<bool>, StoreError> {
+        const SQL: &str = "
+            SELECT id, lease_token FROM jobs
+            JOIN UNNEST($1::bigint[], $2::text[], $3::bigint[]) AS held (job, token, at) ON id = held.job
+            WHERE lease_token = held.token AND state || '' = 'running' AND lease_until > held.at";
+        let jobs: Vec<i64> = leases.iter().map(|(lease, _)| lease.job_id.0).collect();
+        let tokens: Vec<&str> = leases.iter().map(|(lease, _)| lease.token.as_str()).collect();
+        let at: Vec<i64> = leases.iter().map(|(_, now)| millis(*now)).collect();
+        let rows: Vec<(i64, String)> = rows!(db, sqlx::query_as(SQL).bind(jobs).bind(tokens).bind(at));
+        let held: HashMap<i64, String> = rows.into_iter().collect();
+        let holds = |lease: &Lease| held.get(&lease.job_id.0).is_some_and(|token| *token == lease.token);
+        Ok(leases.iter().map(|(lease, _)| holds(lease)).collect())
+    }
+}
+
+impl Batch for MethodsOffered {
+    type Wish = ();
+    type Answer = Vec<methods::Row>;
+
+    async fn grant(db: &Db, wishes: &[()]) -> Result<Vec<Self::Answer>, StoreError> {
+        let rows: Vec<methods::Row> = rows!(db, sqlx::query_as(methods::ALL));
+        Ok(vec![rows; wishes.len()])
+    }
+}
