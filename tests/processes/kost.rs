@@ -78,7 +78,8 @@ impl Kost {
         let database_url = new_database(&keys.database).await;
         let patient = store::Options { wait: s(10), ..store::Options::default() };
         let db = store::connect(&database_url, &patient).await.unwrap();
-        let Db::Postgres(pool) = db.clone() else { panic!("KASIR_TEST_POSTGRES is not a PostgreSQL") };
+        let Db::Postgres(server) = db.clone() else { panic!("KASIR_TEST_POSTGRES is not a PostgreSQL") };
+        let pool = (*server).clone();
         let http = midtrans::http_client(s(5), s(20)).unwrap();
         let tenants = Vec::new();
         let mut kost =

@@ -79,7 +79,9 @@ async fn notify(db: &Db, (invoice, event): (&str, &str), second: i64) {
         event: Some(event),
         verified: event != "forged",
     };
-    notifications::record(db, &new, |id| job(&format!("n:{id}")), at(second)).await.unwrap();
+    notifications::record(db, &new, |about| job(&format!("n:{}", about.notification)), at(second))
+        .await
+        .unwrap();
 }
 
 async fn money_that_was_told_of_and_is_not_booked_is_counted(db: Db) {
