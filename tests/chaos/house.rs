@@ -343,7 +343,7 @@ impl Drop for House {
 async fn close(db: Db) {
     match db {
         Db::Postgres(pool) => pool.close().await,
-        Db::Sqlite { writer, readers } => {
+        Db::Sqlite { writer, readers, .. } => {
             readers.close().await;
             writer.close().await;
         }

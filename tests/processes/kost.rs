@@ -100,7 +100,7 @@ impl Kost {
 
     /// The books.
     pub(crate) fn db(&self) -> Db {
-        Db::Postgres(self.pool.clone())
+        Db::Postgres(self.pool.clone().into())
     }
 
     /// Starts `kasir api` on this port, has the gateway notify it, and waits until it answers.

@@ -297,7 +297,7 @@ impl House {
 }
 
 async fn close(db: Db) {
-    if let Db::Sqlite { writer, readers } = db {
+    if let Db::Sqlite { writer, readers, .. } = db {
         readers.close().await;
         writer.close().await;
     }
