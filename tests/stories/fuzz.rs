@@ -420,7 +420,8 @@ async fn fault(response: reqwest::Response, route: &Route) -> Option<String> {
         return Some(format!("{status} tells of {told:?}: {body}"));
     }
     let kind = headers.get("content-type").map_or("nothing", |kind| kind.to_str().unwrap());
-    let expected = if route.path.starts_with("/admin") { "text/html" } else { "application/problem+json" };
+    let is_page = route.path.starts_with("/admin") || route.path == "/reminders/stop";
+    let expected = if is_page { "text/html" } else { "application/problem+json" };
     (!kind.starts_with(expected)).then(|| format!("{status} is {kind}: {body}"))
 }
 

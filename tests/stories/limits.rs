@@ -17,7 +17,7 @@ use kasir::roles::{self, Parts};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::pool::PoolConnection;
-use sqlx::{Postgres, Sqlite};
+use sqlx::{PgPool, Postgres, Sqlite};
 use store::{Db, notifications};
 use tower::ServiceExt as _;
 
@@ -73,45 +73,41 @@ fn looks(kost: &Kost, invoice: &Invoice) -> usize {
     kost.sim.calls().iter().filter(|call| call.path == path).count()
 }
 
-/// Some of the connections of the program, so that nobody else has them.
+/// What the program must do without for a while.
 enum Held {
     Sqlite { _held: Vec<PoolConnection<Sqlite>> },
-    Postgres { _held: Vec<PoolConnection<Postgres>> },
+    Postgres { holding: PoolConnection<Postgres> },
 }
 
-/// Takes all connections by which people's requests read.
+/// Lets nobody's requests read the bills.
 async fn hold_reading(kost: &Kost) -> Held {
-    let connections = kost.config.file.limits.db_connections;
     match &kost.db {
         Db::Sqlite { readers, .. } => {
+            let connections = kost.config.file.limits.db_connections;
             let held = join_all((0..connections).map(|_| readers.acquire())).await;
             Held::Sqlite { _held: held.into_iter().map(Result::unwrap).collect() }
         }
-        Db::Postgres(pool) => {
-            let held = join_all((0..connections).map(|_| pool.acquire())).await;
-            Held::Postgres { _held: held.into_iter().map(Result::unwrap).collect() }
-        }
+        Db::Postgres(pool) => locked(pool, "BEGIN; LOCK TABLE bills IN ACCESS EXCLUSIVE MODE").await,
     }
+}
+
+async fn locked(pool: &PgPool, lock: &'static str) -> Held {
+    let mut holding = pool.acquire().await.unwrap();
+    sqlx::raw_sql(lock).execute(&mut *holding).await.unwrap();
+    Held::Postgres { holding }
 }
 
 /// Lets nobody write a notification.
 async fn hold_the_inbox(kost: &Kost) -> Held {
     match &kost.db {
         Db::Sqlite { writer, .. } => Held::Sqlite { _held: vec![writer.acquire().await.unwrap()] },
-        Db::Postgres(pool) => {
-            let mut holding = pool.acquire().await.unwrap();
-            let lock = "BEGIN; LOCK TABLE notifications IN EXCLUSIVE MODE";
-            sqlx::raw_sql(lock).execute(&mut *holding).await.unwrap();
-            Held::Postgres { _held: vec![holding] }
-        }
+        Db::Postgres(pool) => locked(pool, "BEGIN; LOCK TABLE notifications IN EXCLUSIVE MODE").await,
     }
 }
 
 async fn let_go(held: Held) {
-    if let Held::Postgres { mut _held } = held {
-        for connection in &mut _held {
-            sqlx::raw_sql("ROLLBACK").execute(&mut **connection).await.unwrap();
-        }
+    if let Held::Postgres { mut holding } = held {
+        sqlx::raw_sql("ROLLBACK").execute(&mut *holding).await.unwrap();
     }
 }
 
@@ -182,7 +178,7 @@ async fn a_flood_of_requests_is_told_to_come_again_and_starves_no_notification(k
     // With the places taken there is one more for whoever watches, and those of the gateway.
     assert_eq!(kost.send(kost.request(Method::GET, "/livez")).await.status, StatusCode::OK);
     assert_eq!(kost.notify(settlement(&invoice).to_string()).await.status, StatusCode::CREATED);
-    drop(held);
+    let_go(held).await;
     while let Some(answer) = flood.next().await {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     }

@@ -11,7 +11,7 @@ use crate::{Db, StoreError};
 /// Served in one turn.
 const TURN_MAX: usize = 64;
 /// Waiting for a turn. One more is told that the database is too busy.
-const WAITING_MAX: usize = 4_096;
+const WAITING_MAX: usize = 16_384;
 
 /// Something that can be done for many at once.
 pub(crate) trait Batch: Send + Sync + 'static {
