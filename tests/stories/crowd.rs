@@ -7,6 +7,7 @@ use queue::{Job as _, Queue, Stop, SubmitCharge, Workforce};
 use store::audit::{Actor, By};
 use store::bills::{self, Extra};
 use store::creation::{self, Creation, NewPayment};
+use store::jobs;
 
 use crate::kost::{Kost, Tenant};
 
@@ -36,6 +37,9 @@ impl Kost {
             invoices.push(invoice);
         }
         self.run_jobs().await;
+        let late = jobs::in_state(&self.db, "ready", 10).await.unwrap();
+        let late: Vec<_> = late.iter().filter(|job| job.kind == SubmitCharge::KIND).collect();
+        assert!(late.is_empty(), "not all of them were charged: {late:#?}");
         invoices
     }
 
