@@ -65,36 +65,48 @@ impl<B: Batch> Together<B> {
             !std::mem::replace(&mut queue.is_served, true)
         };
         if must_serve {
-            tokio::spawn(serve(db.clone(), Serving(Arc::clone(&self.0))));
+            let serving = Serving { queue: Arc::clone(&self.0), has_ended: false };
+            tokio::spawn(serve(db.clone(), serving));
         }
         answered.await.unwrap_or_else(|_dropped| Err(sqlx::Error::WorkerCrashed.into()))
     }
 }
 
-/// Whoever serves. Should that end in the middle, those who wait are told, and the next one who comes is served anew.
-struct Serving<B: Batch>(Arc<Mutex<Queue<B>>>);
+/// Whoever serves, until nobody waits.
+struct Serving<B: Batch> {
+    queue: Arc<Mutex<Queue<B>>>,
+    has_ended: bool,
+}
 
-impl<B: Batch> Drop for Serving<B> {
-    fn drop(&mut self) {
-        let mut queue = locked(&self.0);
-        queue.is_served = false;
-        queue.waiting.clear();
+impl<B: Batch> Serving<B> {
+    /// Those of the next turn. With nobody there the serving has ended, and the next one who comes is served anew.
+    fn next_turn(&mut self) -> Option<Vec<Waiting<B>>> {
+        let mut queue = locked(&self.queue);
+        if queue.waiting.is_empty() {
+            queue.is_served = false;
+            self.has_ended = true;
+            return None;
+        }
+        let many = queue.waiting.len().min(TURN_MAX);
+        Some(queue.waiting.drain(..many).collect())
     }
 }
 
-async fn serve<B: Batch>(db: Db, serving: Serving<B>) {
+/// Should the serving break off in the middle, those who wait are told. Once it has ended, the queue is another's.
+impl<B: Batch> Drop for Serving<B> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            let mut queue = locked(&self.queue);
+            queue.is_served = false;
+            queue.waiting.clear();
+        }
+    }
+}
+
+async fn serve<B: Batch>(db: Db, mut serving: Serving<B>) {
     // Who is ready at this moment as well comes along.
     tokio::task::yield_now().await;
-    loop {
-        let turn: Vec<Waiting<B>> = {
-            let mut queue = locked(&serving.0);
-            if queue.waiting.is_empty() {
-                queue.is_served = false;
-                return;
-            }
-            let many = queue.waiting.len().min(TURN_MAX);
-            queue.waiting.drain(..many).collect()
-        };
+    while let Some(turn) = serving.next_turn() {
         let (wishes, answers): (Vec<_>, Vec<_>) = turn.into_iter().map(|one| (one.wish, one.answer)).unzip();
         grant::<B>(&db, wishes, answers).await;
     }
@@ -130,4 +142,41 @@ async fn grant<B: Batch>(
 
 fn locked<B: Batch>(queue: &Mutex<Queue<B>>) -> MutexGuard<'_, Queue<B>> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::postgres::PgPoolOptions;
+
+    use super::*;
+    use crate::Server;
+
+    struct Echo;
+
+    impl Batch for Echo {
+        type Wish = u32;
+        type Answer = u32;
+
+        async fn grant(_db: &Db, wishes: &[u32]) -> Result<Vec<u32>, StoreError> {
+            Ok(wishes.to_vec())
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn whoever_comes_when_a_turn_ends_is_served_in_the_next() {
+        // Nobody connects: an echo needs no database.
+        let pool = PgPoolOptions::new().connect_lazy("postgres://127.0.0.1/nothing").unwrap();
+        let (db, together) = (Db::Postgres(Server::from(pool)), Arc::new(Together::<Echo>::default()));
+        let callers = (0..4).map(|caller| {
+            let (db, together) = (db.clone(), Arc::clone(&together));
+            tokio::spawn(async move {
+                for wish in (caller * 20_000)..((caller + 1) * 20_000) {
+                    assert_eq!(together.ask(&db, wish).await.unwrap(), wish);
+                }
+            })
+        });
+        for caller in callers.collect::<Vec<_>>() {
+            caller.await.unwrap();
+        }
+    }
 }
