@@ -96,6 +96,21 @@ pub(super) fn missing(name: &str) -> Problem {
     Problem::Unprocessable(format!("`{name}` is empty"))
 }
 
+/// The fields of a form that a page of ours sent, whoever filled it in.
+pub(super) struct FromHere(pub(super) Fields);
+
+impl<S: Send + Sync> FromRequest<S> for FromHere {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_from_here(request.headers()) {
+            return Err(Problem::ForeignForm);
+        }
+        let bytes = axum::body::Bytes::from_request(request, state).await.map_err(|_| Problem::TooLarge)?;
+        Ok(Self(Fields::parse(&bytes)))
+    }
+}
+
 /// A form of ours that somebody has filled in.
 pub(super) struct Form {
     /// Who.
@@ -110,12 +125,8 @@ impl FromRequest<Arc<App>> for Form {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, app).await?;
-        if !is_from_here(&parts.headers) {
-            return Err(Problem::ForeignForm);
-        }
         let request = Request::from_parts(parts, body);
-        let bytes = axum::body::Bytes::from_request(request, app).await.map_err(|_| Problem::TooLarge)?;
-        let fields = Fields::parse(&bytes);
+        let FromHere(fields) = FromHere::from_request(request, app).await?;
         check_token(&visitor, fields.raw("csrf"))?;
         Ok(Self { visitor, fields })
     }

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::html;
 use store::people::{self, Person};
 
-use super::form::{Fields, is_from_here};
+use super::form::FromHere;
 use super::layout;
 use super::session::{View, begin, local};
 use crate::http::{App, Problem, SecondFactors};
@@ -40,13 +38,9 @@ pub(super) fn ask(view: &View, (half, next): (&str, &str), wrong: bool) -> Respo
 /// Logs in whoever brings half a log-in and the code that belongs to it.
 pub(super) async fn log_in(
     State(app): State<Arc<App>>,
-    (view, headers): (View, HeaderMap),
-    body: Result<Bytes, BytesRejection>,
+    view: View,
+    FromHere(fields): FromHere,
 ) -> Result<Response, Problem> {
-    if !is_from_here(&headers) {
-        return Err(Problem::ForeignForm);
-    }
-    let fields = Fields::parse(&body.map_err(|_| Problem::TooLarge)?);
     let (half, next) = (fields.raw("half"), local(fields.get("next")));
     let Some(person) = person_of(&app, half).await? else {
         return Ok(Redirect::to("/admin/login").into_response());

@@ -4,8 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequestParts, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
@@ -17,7 +15,7 @@ use maud::{Markup, html};
 use store::dashboard_sessions as sessions;
 use store::people::Person;
 
-use super::form::{Fields, is_from_here};
+use super::form::{Fields, FromHere};
 use super::{layout, second_step};
 use crate::http::{Admin, App, Owner, Problem, Remote, Staff, may, name_of};
 
@@ -164,13 +162,9 @@ fn login_form(view: &View, wrong: bool) -> Markup {
 pub(super) async fn log_in(
     State(app): State<Arc<App>>,
     Remote(address): Remote,
-    (view, headers): (View, HeaderMap),
-    body: Result<Bytes, BytesRejection>,
+    view: View,
+    FromHere(fields): FromHere,
 ) -> Result<Response, Problem> {
-    if !is_from_here(&headers) {
-        return Err(Problem::ForeignForm);
-    }
-    let fields = Fields::parse(&body.map_err(|_| Problem::TooLarge)?);
     let next = local(fields.get("next"));
     let (email, password) = (fields.get("email").unwrap_or_default(), fields.raw("password"));
     let checked = app.check(email, &Secret::from(password), address).await;

@@ -36,7 +36,7 @@ fn count(number: usize) -> i64 {
 
 /// Who is let in, and who was sent away.
 fn register_places(registry: &mut Registry, app: &App) {
-    let in_progress: Family<Vec<(&str, &str)>, Gauge> = Family::default();
+    let in_progress = Gauges::default();
     let refused: Family<Vec<(&str, &str)>, Counter> = Family::default();
     for Standing { share, taken, refused: refusals } in app.places.standing() {
         in_progress.get_or_create(&vec![("share", share)]).set(count(taken));

@@ -87,7 +87,11 @@ impl Context {
     }
 
     /// A name may come out of a notification, whose signature does not cover it: what it names must name our invoice.
-    async fn try_of(&self, payment: &Payment, id: &TransactionId) -> Result<Option<Report>, CallError> {
+    pub(crate) async fn try_of(
+        &self,
+        payment: &Payment,
+        id: &TransactionId,
+    ) -> Result<Option<Report>, CallError> {
         match self.midtrans.status(id.as_str()).await {
             Ok(report) => {
                 let is_ours = report.order_id.as_deref() == Some(payment.invoice.as_str());

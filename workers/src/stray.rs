@@ -47,15 +47,8 @@ impl Context {
         payment: &Payment,
         known: &TransactionId,
     ) -> Result<Option<Report>, CallError> {
-        match self.midtrans.status(known.as_str()).await {
-            Ok(own) => {
-                let is_own = own.transaction_id.as_ref() == Some(known)
-                    && own.order_id.as_deref() == Some(payment.invoice.as_str());
-                Ok(is_own.then_some(own))
-            }
-            Err(CallError::NoSuchTransaction) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let found = self.try_of(payment, known).await?;
+        Ok(found.filter(|own| own.transaction_id.as_ref() == Some(known)))
     }
 
     /// Tells a person of the stray, cancels it while it waits for a payer, and gives what the payment goes by.

@@ -1,6 +1,6 @@
 //! How many letters go one way at once, and whether anybody answers there: a dead server holds up nothing but its own.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::Time;
@@ -25,6 +25,14 @@ struct Trouble {
     until: Option<Time>,
 }
 
+impl Trouble {
+    /// How long nothing is tried from now on.
+    fn left(&self, now: Time) -> Option<Duration> {
+        let left = (self.until? - now).to_std().ok()?;
+        Some(left).filter(|left| !left.is_zero())
+    }
+}
+
 /// Whose turn it is.
 pub enum Turn {
     /// Yours, until this is dropped.
@@ -39,12 +47,14 @@ impl Gate {
         Self { places: Arc::new(Semaphore::new(at_once)), trouble: Mutex::default() }
     }
 
+    fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Asks for a turn. Nobody waits here: whoever does the asking has other work.
     #[must_use]
     pub fn turn(&self, now: Time) -> Turn {
-        let until = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).until;
-        if let Some(left) = until.and_then(|until| (until - now).to_std().ok()).filter(|left| !left.is_zero())
-        {
+        if let Some(left) = self.trouble().left(now) {
             return Turn::After(left);
         }
         match Arc::clone(&self.places).try_acquire_owned() {
@@ -55,16 +65,14 @@ impl Gate {
 
     /// Somebody answered there.
     pub fn is_open(&self) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Trouble::default();
+        *self.trouble() = Trouble::default();
     }
 
     /// Nobody answered there. Gives how long nothing is tried now.
     pub fn is_shut(&self, now: Time) -> Duration {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut trouble = self.trouble();
         // Those that were under way at the same time have found out the same.
-        if let Some(left) =
-            trouble.until.and_then(|until| (until - now).to_std().ok()).filter(|left| !left.is_zero())
-        {
+        if let Some(left) = trouble.left(now) {
             return left;
         }
         let pause = PAUSE_MIN.saturating_mul(2_u32.saturating_pow(trouble.failures)).min(PAUSE_MAX);

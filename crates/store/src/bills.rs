@@ -7,6 +7,14 @@ use crate::audit::{self, By};
 use crate::time::{millis, opt_from_millis, opt_millis};
 use crate::{Db, Page, Refusal, StoreError, Tx, Undone, in_tx, read, write};
 
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT id, tenant_id, year, month, amount, status, title, due_at FROM bills ", $rest)
+    };
+}
+
+pub(crate) use select;
+
 /// A bill as the books hold it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bill {
@@ -95,9 +103,7 @@ pub async fn insert(db: &Db, new: &NewBill, now: Time) -> Result<Option<BillId>,
 /// # Errors
 /// When the database does.
 pub async fn find(db: &Db, id: BillId) -> Result<Option<Bill>, StoreError> {
-    const SQL: &str = "
-        SELECT id, tenant_id, year, month, amount, status, title, due_at FROM bills
-        WHERE id = $1 AND voided_at IS NULL";
+    const SQL: &str = select!("WHERE id = $1 AND voided_at IS NULL");
     let row: Option<Row> = match db.shared() {
         Some(turns) => turns.bill.ask(db, id.0).await?,
         None => read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?),
@@ -110,9 +116,9 @@ pub async fn find(db: &Db, id: BillId) -> Result<Option<Bill>, StoreError> {
 /// # Errors
 /// When the database does.
 pub async fn of_tenant(db: &Db, tenant: UserId, limit: i64) -> Result<Vec<Bill>, StoreError> {
-    const SQL: &str = "
-        SELECT id, tenant_id, year, month, amount, status, title, due_at FROM bills
-        WHERE tenant_id = $1 AND voided_at IS NULL ORDER BY year DESC, month DESC, id DESC LIMIT $2";
+    const SQL: &str = select!(
+        "WHERE tenant_id = $1 AND voided_at IS NULL ORDER BY year DESC, month DESC, id DESC LIMIT $2"
+    );
     let rows: Vec<Row> = match db.shared() {
         Some(turns) => turns.bills.ask(db, (tenant.0, limit)).await?,
         None => read!(db, pool => sqlx::query_as(SQL).bind(tenant.0).bind(limit).fetch_all(pool).await?),

@@ -6,6 +6,7 @@ use domain::Time;
 
 use crate::time::{from_millis, millis, opt_from_millis};
 use crate::together::Batch;
+use crate::tx::column;
 use crate::{Db, StoreError, Tx, read, write};
 
 /// So many calls are listed at most.
@@ -118,20 +119,15 @@ impl Batch for Record {
         }
         let mut tx = Tx::begin(db).await?;
         let Tx::Postgres(begun) = &mut tx else { return Err(StoreError::NoServer) };
-        macro_rules! column {
-            ($call:ident => $value:expr) => {
-                calls.iter().map(|$call| $value).collect::<Vec<_>>()
-            };
-        }
         sqlx::query(SQL)
-            .bind(column!(call => call.name.as_deref()))
-            .bind(column!(call => call.method.as_str()))
-            .bind(column!(call => call.path.as_str()))
-            .bind(column!(call => call.http.map(i64::from)))
-            .bind(column!(call => call.answer.as_str()))
-            .bind(column!(call => call.error.as_deref()))
-            .bind(column!(call => millis(call.at)))
-            .bind(column!(call => i64::try_from(call.took.as_millis()).unwrap_or(i64::MAX)))
+            .bind(column!(calls, call => call.name.as_deref()))
+            .bind(column!(calls, call => call.method.as_str()))
+            .bind(column!(calls, call => call.path.as_str()))
+            .bind(column!(calls, call => call.http.map(i64::from)))
+            .bind(column!(calls, call => call.answer.as_str()))
+            .bind(column!(calls, call => call.error.as_deref()))
+            .bind(column!(calls, call => millis(call.at)))
+            .bind(column!(calls, call => i64::try_from(call.took.as_millis()).unwrap_or(i64::MAX)))
             .execute(begun.connection()?)
             .await?;
         tx.commit().await?;

@@ -8,6 +8,7 @@ use domain::{JobId, Time};
 use crate::ledger::{Claimed, Lease, millis_of};
 use crate::time::millis;
 use crate::together::Batch;
+use crate::tx::column;
 use crate::{Db, StoreError, Tx, write};
 
 /// What a worker wants to claim.
@@ -76,18 +77,13 @@ impl Batch for Claiming {
         let mut sorted: Vec<&(Claim, Time)> = wishes.iter().collect();
         // In the order of their ids, so that two that claim the same ones do not wait for each other.
         sorted.sort_unstable_by_key(|(claim, _)| claim.job_id.0);
-        macro_rules! column {
-            ($claim:ident, $now:ident => $value:expr) => {
-                sorted.iter().map(|($claim, $now)| $value).collect::<Vec<_>>()
-            };
-        }
         let mut tx = Tx::begin(db).await?;
         let Tx::Postgres(begun) = &mut tx else { return Err(StoreError::NoServer) };
         let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(SQL)
-            .bind(column!(claim, _now => claim.job_id.0))
-            .bind(column!(claim, _now => claim.token.as_str()))
-            .bind(column!(claim, now => millis(*now).saturating_add(millis_of(claim.length))))
-            .bind(column!(_claim, now => millis(*now)))
+            .bind(column!(sorted, (claim, _now) => claim.job_id.0))
+            .bind(column!(sorted, (claim, _now) => claim.token.as_str()))
+            .bind(column!(sorted, (claim, now) => millis(*now).saturating_add(millis_of(claim.length))))
+            .bind(column!(sorted, (_claim, now) => millis(*now)))
             .fetch_all(begun.connection()?)
             .await?;
         tx.commit().await?;

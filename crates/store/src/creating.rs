@@ -11,6 +11,7 @@ use crate::payments::Row;
 use crate::server::Begun;
 use crate::time::millis;
 use crate::together::Batch;
+use crate::tx::column;
 use crate::{Db, StoreError, Tx};
 
 /// The jobs of a new payment.
@@ -107,20 +108,15 @@ async fn insert(tx: &mut Begun, wishes: &[Wanted]) -> Result<Vec<Payment>, Store
         RETURNING id, invoice, bill_id, tenant_id, method, amount, state, failure, refunded, transaction_id,
                   instruction, created_at, asked_at, expires_at, paid_at, checked_at, superseded_at, supersedes_id,
                   payer_phone, version";
-    macro_rules! column {
-        ($one:ident => $value:expr) => {
-            wishes.iter().map(|$one| $value).collect::<Vec<_>>()
-        };
-    }
     let rows: Vec<Row> = sqlx::query_as(SQL)
-        .bind(column!(one => Invoice::as_str(&one.new.invoice)))
-        .bind(column!(one => one.new.bill_id.0))
-        .bind(column!(one => one.new.tenant_id.0))
-        .bind(column!(one => Method::code(one.new.method)))
-        .bind(column!(one => Rupiah::get(one.new.amount)))
-        .bind(column!(one => millis(one.now)))
-        .bind(column!(one => millis(one.new.next_check_at)))
-        .bind(column!(one => one.phone.as_deref()))
+        .bind(column!(wishes, one => Invoice::as_str(&one.new.invoice)))
+        .bind(column!(wishes, one => one.new.bill_id.0))
+        .bind(column!(wishes, one => one.new.tenant_id.0))
+        .bind(column!(wishes, one => Method::code(one.new.method)))
+        .bind(column!(wishes, one => Rupiah::get(one.new.amount)))
+        .bind(column!(wishes, one => millis(one.now)))
+        .bind(column!(wishes, one => millis(one.new.next_check_at)))
+        .bind(column!(wishes, one => one.phone.as_deref()))
         .fetch_all(tx.connection()?)
         .await?;
     let mut made = rows.into_iter().map(Payment::try_from).collect::<Result<Vec<_>, _>>()?;

@@ -7,7 +7,7 @@ use domain::{JobId, Time};
 use crate::StoreError;
 use crate::ledger::{NewJob, enqueue};
 use crate::time::millis;
-use crate::tx::Tx;
+use crate::tx::{Tx, column};
 
 /// Writes the jobs down as [`enqueue`] does, one after the other. Gives for each its id where a worker is to be woken.
 pub(crate) async fn enqueue_many(
@@ -62,19 +62,14 @@ async fn enqueue_distinct(
     if jobs.is_empty() {
         return Ok(HashMap::new());
     }
-    macro_rules! column {
-        ($job:ident, $run_at:ident => $value:expr) => {
-            jobs.iter().map(|($job, $run_at)| $value).collect::<Vec<_>>()
-        };
-    }
     let rows: Vec<(String, i64, String)> = sqlx::query_as(SQL)
-        .bind(column!(job, _at => job.kind))
-        .bind(column!(job, _at => job.dedupe_key.as_str()))
-        .bind(column!(job, _at => job.payload.as_str()))
-        .bind(column!(job, _at => job.payment_id.map(|id| id.0)))
-        .bind(column!(job, _at => job.notification_id.map(|id| id.0)))
-        .bind(column!(_job, run_at => millis(*run_at)))
-        .bind(column!(job, _at => job.max_attempts))
+        .bind(column!(jobs, (job, _at) => job.kind))
+        .bind(column!(jobs, (job, _at) => job.dedupe_key.as_str()))
+        .bind(column!(jobs, (job, _at) => job.payload.as_str()))
+        .bind(column!(jobs, (job, _at) => job.payment_id.map(|id| id.0)))
+        .bind(column!(jobs, (job, _at) => job.notification_id.map(|id| id.0)))
+        .bind(column!(jobs, (_job, run_at) => millis(*run_at)))
+        .bind(column!(jobs, (job, _at) => job.max_attempts))
         .bind(millis(now))
         .bind(is_news)
         .fetch_all(tx.connection()?)

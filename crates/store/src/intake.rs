@@ -8,7 +8,7 @@ use crate::enqueueing::enqueue_many;
 use crate::ledger::NewJob;
 use crate::time::millis;
 use crate::together::Batch;
-use crate::tx::Tx;
+use crate::tx::{Tx, column};
 use crate::{Db, StoreError, effects, gaps};
 
 /// A notification to be kept.
@@ -214,25 +214,20 @@ async fn keep_many(
         "ON CONFLICT (body_hash) DO UPDATE SET seen = notifications.seen + excluded.seen, seen_at = excluded.seen_at ",
         "RETURNING body_hash, id, seen"
     );
-    macro_rules! column {
-        ($one:ident => $value:expr) => {
-            distinct.iter().map(|$one| $value).collect::<Vec<_>>()
-        };
-    }
     let known = |one: &Distinct<'_>| payments.get(&one.first);
-    let hashes = column!(one => one.wish.body_hash.as_str());
-    let bodies = column!(one => one.wish.body.as_str());
-    let kinds = column!(one => one.wish.kind);
-    let orders = column!(one => one.wish.order_id.as_deref());
-    let verified = column!(one => one.wish.verified);
-    let received = column!(one => millis(one.wish.now));
-    let seen_at = column!(one => millis(one.last));
-    let transactions = column!(one => one.wish.transaction_id.as_deref());
-    let events = column!(one => one.wish.event.as_deref());
-    let times = column!(one => one.times);
-    let payment = column!(one => known(one).map(|id| id.0));
-    let processed = column!(one => known(one).map(|_| millis(one.wish.now)));
-    let outcomes = column!(one => known(one).map(|_| "sync"));
+    let hashes = column!(distinct, one => one.wish.body_hash.as_str());
+    let bodies = column!(distinct, one => one.wish.body.as_str());
+    let kinds = column!(distinct, one => one.wish.kind);
+    let orders = column!(distinct, one => one.wish.order_id.as_deref());
+    let verified = column!(distinct, one => one.wish.verified);
+    let received = column!(distinct, one => millis(one.wish.now));
+    let seen_at = column!(distinct, one => millis(one.last));
+    let transactions = column!(distinct, one => one.wish.transaction_id.as_deref());
+    let events = column!(distinct, one => one.wish.event.as_deref());
+    let times = column!(distinct, one => one.times);
+    let payment = column!(distinct, one => known(one).map(|id| id.0));
+    let processed = column!(distinct, one => known(one).map(|_| millis(one.wish.now)));
+    let outcomes = column!(distinct, one => known(one).map(|_| "sync"));
     let rows: Vec<(String, i64, i64)> = match tx {
         Tx::Sqlite(tx) => {
             let query = sqlx::query_as(ONE).bind(hashes[0]).bind(bodies[0]).bind(kinds[0]).bind(orders[0]);
@@ -243,7 +238,7 @@ async fn keep_many(
         Tx::Postgres(tx) => {
             let query = sqlx::query_as(MANY).bind(hashes).bind(bodies).bind(kinds).bind(orders);
             let query = query.bind(verified).bind(received).bind(seen_at).bind(transactions);
-            let query = query.bind(events).bind(times.clone()).bind(payment).bind(processed);
+            let query = query.bind(events).bind(times).bind(payment).bind(processed);
             query.bind(outcomes).fetch_all(tx.connection()?).await?
         }
     };

@@ -2,6 +2,7 @@
 //! On SQLite, where a statement is no round trip, everybody looks for themselves.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use domain::Time;
 
@@ -9,6 +10,7 @@ use crate::ledger::Lease;
 use crate::server::Server;
 use crate::time::millis;
 use crate::together::Batch;
+use crate::tx::on_server;
 use crate::{Db, StoreError, bills, methods, payments, people};
 
 /// The payment of a row.
@@ -35,14 +37,26 @@ fn server(db: &Db) -> Result<&Server, StoreError> {
     }
 }
 
-/// Runs one statement, and gives the connection back.
+/// The rows of one statement.
 macro_rules! rows {
-    ($db:expr, $query:expr) => {{
-        let mut taken = server($db)?.take().await?;
-        let rows = $query.fetch_all(&mut *taken).await.map_err(StoreError::from);
-        taken.give_back_after(&rows);
-        rows?
-    }};
+    ($db:expr, $query:expr) => {
+        on_server!(server($db)?, conn => $query.fetch_all(conn).await?)
+    };
+}
+
+/// For each key that was asked for, the row that has it.
+fn each<K: Eq + Hash, R: Clone>(keys: &[K], rows: &[R], key: impl Fn(&R) -> &K) -> Vec<Option<R>> {
+    let found: HashMap<&K, &R> = rows.iter().map(|row| (key(row), row)).collect();
+    keys.iter().map(|key| found.get(key).copied().cloned()).collect()
+}
+
+/// The rows of each key, in their order.
+fn grouped<R>(rows: Vec<R>, key: impl Fn(&R) -> i64) -> HashMap<i64, Vec<R>> {
+    let mut found: HashMap<i64, Vec<R>> = HashMap::new();
+    for row in rows {
+        found.entry(key(&row)).or_default().push(row);
+    }
+    found
 }
 
 impl Batch for PaymentOfId {
@@ -52,8 +66,7 @@ impl Batch for PaymentOfId {
     async fn grant(db: &Db, ids: &[i64]) -> Result<Vec<Self::Answer>, StoreError> {
         const SQL: &str = payments::select!("WHERE id = ANY($1)");
         let rows: Vec<payments::Row> = rows!(db, sqlx::query_as(SQL).bind(ids));
-        let found: HashMap<i64, payments::Row> = rows.into_iter().map(|row| (row.id, row)).collect();
-        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+        Ok(each(ids, &rows, |row| &row.id))
     }
 }
 
@@ -64,9 +77,7 @@ impl Batch for PaymentOfInvoice {
     async fn grant(db: &Db, invoices: &[String]) -> Result<Vec<Self::Answer>, StoreError> {
         const SQL: &str = payments::select!("WHERE invoice = ANY($1)");
         let rows: Vec<payments::Row> = rows!(db, sqlx::query_as(SQL).bind(invoices));
-        let found: HashMap<&str, &payments::Row> =
-            rows.iter().map(|row| (row.invoice.as_str(), row)).collect();
-        Ok(invoices.iter().map(|invoice| found.get(invoice.as_str()).copied().cloned()).collect())
+        Ok(each(invoices, &rows, |row| &row.invoice))
     }
 }
 
@@ -75,12 +86,9 @@ impl Batch for PersonOfId {
     type Answer = Option<people::Row>;
 
     async fn grant(db: &Db, ids: &[i64]) -> Result<Vec<Self::Answer>, StoreError> {
-        const SQL: &str = "
-            SELECT id, email, name, phone, role, rank, password_hash, second_factor_since FROM users
-            WHERE id = ANY($1) AND deleted_at IS NULL";
+        const SQL: &str = people::select!("WHERE id = ANY($1) AND deleted_at IS NULL");
         let rows: Vec<people::Row> = rows!(db, sqlx::query_as(SQL).bind(ids));
-        let found: HashMap<i64, people::Row> = rows.into_iter().map(|row| (row.id, row)).collect();
-        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+        Ok(each(ids, &rows, |row| &row.id))
     }
 }
 
@@ -101,10 +109,7 @@ impl Batch for BillsOfTenant {
         }
         let (tenants, limits): (Vec<i64>, Vec<i64>) = most.into_iter().unzip();
         let rows: Vec<bills::Row> = rows!(db, sqlx::query_as(SQL).bind(tenants).bind(limits));
-        let mut found: HashMap<i64, Vec<bills::Row>> = HashMap::new();
-        for row in rows {
-            found.entry(row.tenant_id).or_default().push(row);
-        }
+        let found = grouped(rows, |row| row.tenant_id);
         let of = |(tenant, limit): &(i64, i64)| {
             let mut rows = found.get(tenant).cloned().unwrap_or_default();
             rows.truncate(usize::try_from(*limit).unwrap_or_default());
@@ -119,12 +124,9 @@ impl Batch for BillOfId {
     type Answer = Option<bills::Row>;
 
     async fn grant(db: &Db, ids: &[i64]) -> Result<Vec<Self::Answer>, StoreError> {
-        const SQL: &str = "
-            SELECT id, tenant_id, year, month, amount, status, title, due_at FROM bills
-            WHERE id = ANY($1) AND voided_at IS NULL";
+        const SQL: &str = bills::select!("WHERE id = ANY($1) AND voided_at IS NULL");
         let rows: Vec<bills::Row> = rows!(db, sqlx::query_as(SQL).bind(ids));
-        let found: HashMap<i64, bills::Row> = rows.into_iter().map(|row| (row.id, row)).collect();
-        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+        Ok(each(ids, &rows, |row| &row.id))
     }
 }
 
@@ -137,10 +139,7 @@ impl Batch for LiveOfBill {
             "WHERE bill_id = ANY($1) AND state || '' IN ('created', 'asked', 'pending', 'review') ORDER BY id"
         );
         let rows: Vec<payments::Row> = rows!(db, sqlx::query_as(SQL).bind(bills));
-        let mut found: HashMap<i64, Vec<payments::Row>> = HashMap::new();
-        for row in rows {
-            found.entry(row.bill_id).or_default().push(row);
-        }
+        let found = grouped(rows, |row| row.bill_id);
         Ok(bills.iter().map(|bill| found.get(bill).cloned().unwrap_or_default()).collect())
     }
 }

@@ -10,6 +10,7 @@ use crate::ledger::Lease;
 use crate::server::Begun;
 use crate::time::{millis, opt_millis};
 use crate::together::Batch;
+use crate::tx::column;
 use crate::{Db, StoreError, Tx, Written};
 
 /// A change that is nothing but a move.
@@ -96,12 +97,6 @@ impl Batch for Moving {
 /// One of them does not go as it should: all are undone, and each is done alone.
 pub(crate) fn irregular() -> StoreError {
     StoreError::Database(sqlx::Error::RowNotFound)
-}
-
-macro_rules! column {
-    ($moves:ident, $one:ident => $value:expr) => {
-        $moves.iter().map(|$one| $value).collect::<Vec<_>>()
-    };
 }
 
 async fn move_all(tx: &mut Begun, moves: &[Move]) -> Result<(), StoreError> {

@@ -6,6 +6,17 @@ use crate::audit::{By, Deed};
 use crate::time::millis;
 use crate::{Db, Refusal, StoreError, Tx, Undone, audit, dashboard_sessions, in_tx, read, sessions, write};
 
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, email, name, phone, role, rank, password_hash, second_factor_since FROM users ",
+            $rest
+        )
+    };
+}
+
+pub(crate) use select;
+
 /// A person as the books hold one.
 #[derive(Debug, Clone)]
 pub struct Person {
@@ -97,8 +108,7 @@ pub async fn insert(db: &Db, new: &NewPerson<'_>, now: Time) -> Result<Option<Us
 /// # Errors
 /// When the database does.
 pub async fn find_by_email(db: &Db, email: &Email) -> Result<Option<Person>, StoreError> {
-    const SQL: &str = "
-        SELECT id, email, name, phone, role, rank, password_hash, second_factor_since FROM users WHERE email = $1 AND deleted_at IS NULL";
+    const SQL: &str = select!("WHERE email = $1 AND deleted_at IS NULL");
     let row: Option<Row> =
         read!(db, pool => sqlx::query_as(SQL).bind(email.as_str()).fetch_optional(pool).await?);
     row.map(Person::try_from).transpose()
@@ -109,7 +119,7 @@ pub async fn find_by_email(db: &Db, email: &Email) -> Result<Option<Person>, Sto
 /// # Errors
 /// When the database does.
 pub async fn find(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
-    const SQL: &str = "SELECT id, email, name, phone, role, rank, password_hash, second_factor_since FROM users WHERE id = $1";
+    const SQL: &str = select!("WHERE id = $1");
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
     row.map(Person::try_from).transpose()
 }
@@ -119,8 +129,7 @@ pub async fn find(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
 /// # Errors
 /// When the database does.
 pub async fn find_active(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
-    const SQL: &str = "
-        SELECT id, email, name, phone, role, rank, password_hash, second_factor_since FROM users WHERE id = $1 AND deleted_at IS NULL";
+    const SQL: &str = select!("WHERE id = $1 AND deleted_at IS NULL");
     let row: Option<Row> = match db.shared() {
         Some(turns) => turns.people.ask(db, id.0).await?,
         None => read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?),
@@ -133,9 +142,7 @@ pub async fn find_active(db: &Db, id: UserId) -> Result<Option<Person>, StoreErr
 /// # Errors
 /// When the database does.
 pub async fn admins(db: &Db, limit: i64) -> Result<Vec<Person>, StoreError> {
-    const SQL: &str = "
-        SELECT id, email, name, phone, role, rank, password_hash, second_factor_since FROM users
-        WHERE role = 'admin' AND deleted_at IS NULL ORDER BY id LIMIT $1";
+    const SQL: &str = select!("WHERE role = 'admin' AND deleted_at IS NULL ORDER BY id LIMIT $1");
     let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(limit).fetch_all(pool).await?);
     rows.into_iter().map(Person::try_from).collect()
 }

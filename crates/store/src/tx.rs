@@ -72,6 +72,13 @@ macro_rules! on_server {
     }};
 }
 
+/// One column of the rows that a statement for many takes as an array.
+macro_rules! column {
+    ($rows:expr, $row:pat => $value:expr) => {
+        $rows.iter().map(|$row| $value).collect::<Vec<_>>()
+    };
+}
+
 /// Runs a query that only reads.
 macro_rules! read {
     ($db:expr, $pool:ident => $body:expr) => {{
@@ -112,4 +119,4 @@ macro_rules! in_tx {
     };
 }
 
-pub(crate) use {in_tx, on_server, read, write};
+pub(crate) use {column, in_tx, on_server, read, write};
