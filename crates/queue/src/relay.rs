@@ -6,19 +6,32 @@ use std::time::Duration;
 use clock::{Clock, delta};
 use store::ledger::Take;
 use store::{CLOCKS_DIFFER_BY, Db, StoreError, ledger};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::lanes::Lanes;
+use crate::lanes::{DEPTH_MAX, Lanes};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// While there is more than a lane can hold.
 const EVERY_IN_BACKLOG: Duration = Duration::from_millis(100);
-/// A job younger than this is left to the push that follows its commit.
-const GRACE: Duration = Duration::from_millis(500);
+/// A job younger than this is left to the push that follows its commit. While ids wait in the lane, or for a place here, a
+/// job that nobody has begun is no sign that its push was lost, and pushing all of them again would only add to the work.
+const GRACE: Grace = Grace { at_rest: Duration::from_millis(500), busy: PUSH_AGAIN };
 /// An id that was pushed so long ago and not claimed is taken for lost.
 const PUSH_AGAIN: Duration = Duration::from_secs(5);
 /// Ids taken from the ledger in one go.
 const BATCH: usize = 500;
+
+/// How old a job is that was never handed over before the relay does so.
+#[derive(Clone, Copy)]
+pub(crate) struct Grace {
+    at_rest: Duration,
+    busy: Duration,
+}
+
+impl Grace {
+    pub(crate) const NONE: Self = Self { at_rest: Duration::ZERO, busy: Duration::ZERO };
+}
 
 /// Hands over due jobs.
 pub(crate) struct Relay {
@@ -27,6 +40,8 @@ pub(crate) struct Relay {
     pub(crate) lanes: Arc<Lanes>,
     /// How long a lease lasts.
     pub(crate) lease: Duration,
+    /// The places of this process.
+    pub(crate) places: Arc<Semaphore>,
 }
 
 impl Relay {
@@ -49,7 +64,7 @@ impl Relay {
     }
 
     /// Takes back, hands over and tidies up once. True when there was more than the lane has room for.
-    pub(crate) async fn tick(&self, grace: Duration) -> Result<bool, StoreError> {
+    pub(crate) async fn tick(&self, grace: Grace) -> Result<bool, StoreError> {
         self.forget_ended().await;
         let now = self.clock.now();
         let taken_back = ledger::reap(&self.db, now, now + delta(self.lease + CLOCKS_DIFFER_BY)).await?;
@@ -62,9 +77,10 @@ impl Relay {
             if limit == 0 {
                 return Ok(true);
             }
+            let is_busy = room < DEPTH_MAX || self.places.available_permits() == 0;
             let now = self.clock.now();
             let take = Take {
-                due: now - delta(grace),
+                due: now - delta(if is_busy { grace.busy } else { grace.at_rest }),
                 pushed_before: now - delta(PUSH_AGAIN),
                 limit: i64::try_from(limit).unwrap_or_default(),
             };

@@ -16,7 +16,7 @@ use crate::Queue;
 use crate::memory_lane::MemoryLane;
 use crate::poll::TickOrNotify;
 use crate::redis_lane::{Parcel, RedisLane};
-use crate::relay::Relay;
+use crate::relay::{Grace, Relay};
 use crate::runner::{Limits, Performer, Runner};
 
 /// How often a worker looks into Redis when nobody tells it.
@@ -73,13 +73,14 @@ impl<P: Performer> Workforce<P> {
     /// Starts the workers of this process. The relay runs by itself after [`Workforce::run`] is called.
     #[must_use]
     pub fn start(queue: &Queue, performer: P, limits: Limits, stop: Stop) -> Self {
+        let places = Arc::new(Semaphore::new(limits.jobs_at_once));
         let relay = Relay {
             db: queue.db.clone(),
             clock: queue.clock.clone(),
             lanes: Arc::clone(&queue.lanes),
             lease: limits.lease,
+            places: Arc::clone(&places),
         };
-        let places = Arc::new(Semaphore::new(limits.jobs_at_once));
         let runner = Runner {
             queue: queue.clone(),
             performer,
@@ -143,7 +144,7 @@ impl<P: Performer> Workforce<P> {
         let mut ended = self.hands.runner.ended.subscribe();
         loop {
             ended.borrow_and_update();
-            match self.relay.tick(Duration::ZERO).await {
+            match self.relay.tick(Grace::NONE).await {
                 // Two that wanted the same rows: PostgreSQL let one of them go on, and this one comes again.
                 Err(error) if error.is_passing() => tracing::debug!(%error, "the relay was held up"),
                 Ok(_) => {}
