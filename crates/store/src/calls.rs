@@ -6,8 +6,8 @@ use domain::Time;
 
 use crate::time::{from_millis, millis, opt_from_millis};
 use crate::together::Batch;
-use crate::tx::column;
-use crate::{Db, StoreError, Tx, read, write};
+use crate::tx::{column, on_server, unflushed};
+use crate::{Db, StoreError, read, write};
 
 /// So many calls are listed at most.
 const CALLS_MAX: usize = 1_000;
@@ -102,24 +102,20 @@ pub async fn last_answer(db: &Db) -> Result<Option<Time>, StoreError> {
     Ok(opt_from_millis(at))
 }
 
-/// Many calls by one statement.
+/// Many calls by one statement. They are on the disk with the next thing that is flushed, at the latest after a moment.
 pub(crate) struct Record;
 
 impl Batch for Record {
+    const APART: Duration = Duration::from_millis(2);
     type Wish = GatewayCall;
     type Answer = ();
 
     async fn grant(db: &Db, calls: &[GatewayCall]) -> Result<Vec<()>, StoreError> {
-        const SQL: &str = "
+        const SQL: &str = unflushed!("
             INSERT INTO gateway_calls (name, method, path, http, answer, error, at, took_ms)
-            SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[],
-                                 $8::bigint[])";
-        if let [call] = calls {
-            return record_alone(db, call).await.map(|()| vec![()]);
-        }
-        let mut tx = Tx::begin(db).await?;
-        let Tx::Postgres(begun) = &mut tx else { return Err(StoreError::NoServer) };
-        sqlx::query(SQL)
+            SELECT call.* FROM unflushed, UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[],
+                                                 $7::bigint[], $8::bigint[]) AS call");
+        let query = sqlx::query(SQL)
             .bind(column!(calls, call => call.name.as_deref()))
             .bind(column!(calls, call => call.method.as_str()))
             .bind(column!(calls, call => call.path.as_str()))
@@ -127,10 +123,8 @@ impl Batch for Record {
             .bind(column!(calls, call => call.answer.as_str()))
             .bind(column!(calls, call => call.error.as_deref()))
             .bind(column!(calls, call => millis(call.at)))
-            .bind(column!(calls, call => i64::try_from(call.took.as_millis()).unwrap_or(i64::MAX)))
-            .execute(begun.connection()?)
-            .await?;
-        tx.commit().await?;
+            .bind(column!(calls, call => i64::try_from(call.took.as_millis()).unwrap_or(i64::MAX)));
+        on_server!(db.server()?, conn => query.execute(conn).await.map(drop)?);
         Ok(vec![(); calls.len()])
     }
 }

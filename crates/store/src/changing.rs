@@ -75,7 +75,7 @@ pub(crate) async fn change_in(
 ) -> Result<(Written, Vec<JobId>), StoreError> {
     let payment = change.payment;
     let moves = change.to != payment.state;
-    tx.lock_bill(payment.bill_id.0, now).await?;
+    tx.lock_bill(payment.bill_id.0).await?;
     let after = Payment { state: change.to, version: payment.version + 1, ..payment.clone() };
     let applied = if moves || !change.learned.is_empty() {
         update(tx, change, now).await?

@@ -8,8 +8,8 @@ use domain::{JobId, Time};
 use crate::ledger::{Claimed, Lease, millis_of};
 use crate::time::millis;
 use crate::together::Batch;
-use crate::tx::column;
-use crate::{Db, StoreError, Tx, write};
+use crate::tx::{column, on_server, unflushed};
+use crate::{Db, StoreError, write};
 
 /// What a worker wants to claim.
 #[derive(Debug, Clone)]
@@ -55,38 +55,34 @@ async fn claim_alone(db: &Db, claim: &Claim, now: Time) -> Result<Option<Claimed
     }))
 }
 
-/// Many claims.
+/// Many claims. They are not flushed: with the machine of the database a claim may be lost, and the job is free again, as
+/// after the end of its worker.
 pub(crate) struct Claiming;
 
 impl Batch for Claiming {
+    const APART: Duration = Duration::from_millis(2);
     type Wish = (Claim, Time);
     type Answer = Option<Claimed>;
 
     async fn grant(db: &Db, wishes: &[(Claim, Time)]) -> Result<Vec<Option<Claimed>>, StoreError> {
-        const SQL: &str = "
+        const SQL: &str = unflushed!("
             UPDATE jobs
             SET state = 'running', attempts = attempts + 1, lease_token = claim.token, lease_until = claim.until,
                 started_at = claim.at
-            FROM UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::bigint[]) AS claim (job, token, until, at)
+            FROM unflushed, UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::bigint[]) AS claim (job, token, until, at)
             WHERE id = claim.job AND state || '' = 'ready' AND run_at <= claim.at
                 AND kind NOT IN (SELECT kind FROM paused_kinds)
-            RETURNING lease_token, kind, payload, attempts, max_attempts";
-        if let [(claim, now)] = wishes {
-            return claim_alone(db, claim, *now).await.map(|claimed| vec![claimed]);
-        }
+            RETURNING lease_token, kind, payload, attempts, max_attempts");
         let mut sorted: Vec<&(Claim, Time)> = wishes.iter().collect();
         // In the order of their ids, so that two that claim the same ones do not wait for each other.
         sorted.sort_unstable_by_key(|(claim, _)| claim.job_id.0);
-        let mut tx = Tx::begin(db).await?;
-        let Tx::Postgres(begun) = &mut tx else { return Err(StoreError::NoServer) };
-        let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(SQL)
+        let query = sqlx::query_as(SQL)
             .bind(column!(sorted, (claim, _now) => claim.job_id.0))
             .bind(column!(sorted, (claim, _now) => claim.token.as_str()))
             .bind(column!(sorted, (claim, now) => millis(*now).saturating_add(millis_of(claim.length))))
-            .bind(column!(sorted, (_claim, now) => millis(*now)))
-            .fetch_all(begun.connection()?)
-            .await?;
-        tx.commit().await?;
+            .bind(column!(sorted, (_claim, now) => millis(*now)));
+        let rows: Vec<(String, String, String, i64, i64)> =
+            on_server!(db.server()?, conn => query.fetch_all(conn).await?);
         // Of several who want the same job, the one has it whose token it carries.
         let mut claimed: HashMap<String, _> = rows.into_iter().map(|row| (row.0.clone(), row)).collect();
         let mut answer = |claim: &Claim| {

@@ -1,6 +1,8 @@
 //! New payments of many bills in one transaction. As with moves, only what goes as it should is done here; whoever is
 //! refused, or wants another payment replaced, is heard alone.
 
+use std::time::Duration;
+
 use domain::{Invoice, Method, Payment, PaymentId, Rupiah, State, Time};
 
 use crate::creation::{Creation, NewPayment, create_alone};
@@ -50,6 +52,7 @@ impl Wanted {
 pub(crate) struct Creating;
 
 impl Batch for Creating {
+    const APART: Duration = Duration::from_millis(2);
     type Wish = Wanted;
     type Answer = Creation;
 

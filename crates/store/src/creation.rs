@@ -66,7 +66,7 @@ pub(crate) async fn create_alone(
     now: Time,
 ) -> Result<Creation, StoreError> {
     let mut tx = Tx::begin(db).await?;
-    if tx.lock_bill(new.bill_id.0, now).await?.as_deref() == Some("paid") {
+    if tx.lock_bill(new.bill_id.0).await?.as_deref() == Some("paid") {
         return Ok(Creation::AlreadyPaid);
     }
     if tx.is_closed(new.bill_id.0).await? {

@@ -56,6 +56,14 @@ impl Db {
         }
     }
 
+    /// The server, for statements that only PostgreSQL has.
+    pub(crate) fn server(&self) -> Result<&Server, StoreError> {
+        match self {
+            Self::Postgres(server) => Ok(server),
+            Self::Sqlite { .. } => Err(StoreError::NoServer),
+        }
+    }
+
     /// The same books by so many connections of its own, so that nobody else can use them up. They are opened when they
     /// are needed. SQLite has one writer for all, so that nothing is won there.
     #[must_use]

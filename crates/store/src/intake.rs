@@ -1,6 +1,7 @@
 //! What comes in: all notifications that arrive while others are written down are written down in one transaction.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use domain::{AskedBy, JobId, Method, NotificationId, PaymentId, Time};
 
@@ -87,6 +88,7 @@ pub(crate) struct Incoming {
 pub(crate) struct Intake;
 
 impl Batch for Intake {
+    const APART: Duration = Duration::from_millis(2);
     type Wish = Incoming;
     type Answer = Option<JobId>;
 

@@ -7,7 +7,6 @@ use std::hash::Hash;
 use domain::Time;
 
 use crate::ledger::Lease;
-use crate::server::Server;
 use crate::time::millis;
 use crate::together::Batch;
 use crate::tx::on_server;
@@ -30,17 +29,10 @@ pub(crate) struct Holding;
 /// All methods.
 pub(crate) struct MethodsOffered;
 
-fn server(db: &Db) -> Result<&Server, StoreError> {
-    match db {
-        Db::Postgres(server) => Ok(server),
-        Db::Sqlite { .. } => Err(StoreError::NoServer),
-    }
-}
-
 /// The rows of one statement.
 macro_rules! rows {
     ($db:expr, $query:expr) => {
-        on_server!(server($db)?, conn => $query.fetch_all(conn).await?)
+        on_server!($db.server()?, conn => $query.fetch_all(conn).await?)
     };
 }
 

@@ -1,6 +1,8 @@
 //! Moves of many payments in one transaction. Only what every payment goes through is done here, and only when all of it
 //! goes as it should: whatever else happens is done alone, as [`crate::payments::change`] does it.
 
+use std::time::Duration;
+
 use domain::{JobId, Learned, Payment, Rupiah, State, Time};
 
 use crate::changing::{Change, change_alone, change_in, instruction_json};
@@ -71,6 +73,7 @@ impl Move {
 pub(crate) struct Moving;
 
 impl Batch for Moving {
+    const APART: Duration = Duration::from_millis(4);
     type Wish = Move;
     type Answer = (Written, Vec<JobId>);
 
@@ -237,17 +240,20 @@ async fn post(tx: &mut Begun, moves: &[Move]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The states as in [`crate::payments::settle_bill`].
+/// The states as in [`crate::payments::settle_bill`]. A bill that stands as it should is not written again.
 pub(crate) async fn settle_bills(tx: &mut Begun, bills: &[i64], now: Time) -> Result<(), StoreError> {
     const SQL: &str = "
-        UPDATE bills SET updated_at = $2, status = CASE
-            WHEN EXISTS (SELECT 1 FROM payments WHERE bill_id = bills.id AND state || '' IN ('paid', 'partially_refunded'))
-                THEN 'paid'
-            WHEN EXISTS (SELECT 1 FROM payments
-                         WHERE bill_id = bills.id AND state || '' IN ('created', 'asked', 'pending', 'review'))
-                THEN 'pending'
-            ELSE 'unpaid' END
-        WHERE id = ANY($1)";
+        UPDATE bills SET updated_at = $2, status = settled.status
+        FROM (SELECT id, CASE
+                  WHEN EXISTS (SELECT 1 FROM payments
+                               WHERE bill_id = b.id AND state || '' IN ('paid', 'partially_refunded'))
+                      THEN 'paid'
+                  WHEN EXISTS (SELECT 1 FROM payments
+                               WHERE bill_id = b.id AND state || '' IN ('created', 'asked', 'pending', 'review'))
+                      THEN 'pending'
+                  ELSE 'unpaid' END AS status
+              FROM bills b WHERE id = ANY($1)) AS settled
+        WHERE bills.id = settled.id AND bills.status <> settled.status";
     sqlx::query(SQL).bind(bills).bind(millis(now)).execute(tx.connection()?).await?;
     Ok(())
 }

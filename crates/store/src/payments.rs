@@ -207,14 +207,16 @@ pub(crate) async fn live_in(tx: &mut Tx, bill: BillId) -> Result<Vec<Payment>, S
 /// A bill's status follows from its payments. Those are found by the bill: `state || ''` is in no index.
 pub(crate) async fn settle_bill(tx: &mut Tx, bill: BillId, now: Time) -> Result<(), StoreError> {
     const SQL: &str = "
-        UPDATE bills SET updated_at = $2, status = CASE
-            WHEN EXISTS (SELECT 1 FROM payments WHERE bill_id = $1 AND state || '' IN ('paid', 'partially_refunded'))
-                THEN 'paid'
-            WHEN EXISTS (SELECT 1 FROM payments
-                         WHERE bill_id = $1 AND state || '' IN ('created', 'asked', 'pending', 'review'))
-                THEN 'pending'
-            ELSE 'unpaid' END
-        WHERE id = $1";
+        UPDATE bills SET updated_at = $2, status = settled.status
+        FROM (SELECT CASE
+                  WHEN EXISTS (SELECT 1 FROM payments
+                               WHERE bill_id = $1 AND state || '' IN ('paid', 'partially_refunded'))
+                      THEN 'paid'
+                  WHEN EXISTS (SELECT 1 FROM payments
+                               WHERE bill_id = $1 AND state || '' IN ('created', 'asked', 'pending', 'review'))
+                      THEN 'pending'
+                  ELSE 'unpaid' END AS status) AS settled
+        WHERE id = $1 AND bills.status <> settled.status";
     in_tx!(tx, conn => sqlx::query(SQL).bind(bill.0).bind(millis(now)).execute(conn).await.map(drop)?);
     Ok(())
 }

@@ -105,7 +105,7 @@ pub async fn want(
         SELECT CAST(COALESCE(sum(amount), 0) AS BIGINT) FROM refunds
         WHERE payment_id = $1 AND state <> 'refused'";
     let mut tx = Tx::begin(db).await?;
-    tx.lock_bill(new.payment.bill_id.0, by.now).await?;
+    tx.lock_bill(new.payment.bill_id.0).await?;
     let payment = payments::find_in(&mut tx, new.payment.id).await?.ok_or(Refusal::NotThere)?;
     if let Some(known) = find_by_key_in(&mut tx, payment.id, &new.key).await? {
         // Asked again with the same key: the first time counts.

@@ -1,10 +1,12 @@
 //! What many want at the same time is done together: whoever comes while others are being served waits for the next turn,
-//! and one transaction serves all who wait. Nobody waits for company: alone, a wish is served at once.
+//! and one transaction serves all who wait. Whoever comes after a rest is served at once.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::{Db, StoreError};
 
@@ -15,6 +17,9 @@ const WAITING_MAX: usize = 16_384;
 
 /// Something that can be done for many at once.
 pub(crate) trait Batch: Send + Sync + 'static {
+    /// Turns begin no closer to each other than this, so that those who come meanwhile share one. A commit that waits for the
+    /// disk costs more than many rows; a look-up costs less than its waiting.
+    const APART: Duration = Duration::ZERO;
     /// What one caller wants.
     type Wish: Send + Sync + 'static;
     /// What it gets.
@@ -38,6 +43,8 @@ impl<B: Batch> std::fmt::Debug for Together<B> {
 
 struct Queue<B: Batch> {
     is_served: bool,
+    /// When the latest turn began.
+    began: Option<Instant>,
     waiting: VecDeque<Waiting<B>>,
 }
 
@@ -48,7 +55,7 @@ struct Waiting<B: Batch> {
 
 impl<B: Batch> Default for Together<B> {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Queue { is_served: false, waiting: VecDeque::new() })))
+        Self(Arc::new(Mutex::new(Queue { is_served: false, began: None, waiting: VecDeque::new() })))
     }
 }
 
@@ -79,6 +86,17 @@ struct Serving<B: Batch> {
 }
 
 impl<B: Batch> Serving<B> {
+    /// Until the next turn may begin; it need not wait when it is full.
+    async fn keep_apart(&self) {
+        let began = {
+            let queue = locked(&self.queue);
+            queue.began.filter(|_| queue.waiting.len() < TURN_MAX)
+        };
+        if let Some(began) = began.filter(|began| began.elapsed() < B::APART) {
+            tokio::time::sleep_until(began + B::APART).await;
+        }
+    }
+
     /// Those of the next turn. With nobody there the serving has ended, and the next one who comes is served anew.
     fn next_turn(&mut self) -> Option<Vec<Waiting<B>>> {
         let mut queue = locked(&self.queue);
@@ -87,6 +105,7 @@ impl<B: Batch> Serving<B> {
             self.has_ended = true;
             return None;
         }
+        queue.began = Some(Instant::now());
         let many = queue.waiting.len().min(TURN_MAX);
         Some(queue.waiting.drain(..many).collect())
     }
@@ -106,7 +125,9 @@ impl<B: Batch> Drop for Serving<B> {
 async fn serve<B: Batch>(db: Db, mut serving: Serving<B>) {
     // Who is ready at this moment as well comes along.
     tokio::task::yield_now().await;
-    while let Some(turn) = serving.next_turn() {
+    loop {
+        serving.keep_apart().await;
+        let Some(turn) = serving.next_turn() else { return };
         let (wishes, answers): (Vec<_>, Vec<_>) = turn.into_iter().map(|one| (one.wish, one.answer)).unzip();
         grant::<B>(&db, wishes, answers).await;
     }
@@ -162,11 +183,40 @@ mod tests {
         }
     }
 
+    struct Slow;
+
+    impl Batch for Slow {
+        const APART: Duration = Duration::from_secs(3_600);
+        type Wish = ();
+        type Answer = usize;
+
+        async fn grant(_db: &Db, wishes: &[()]) -> Result<Vec<usize>, StoreError> {
+            Ok(vec![wishes.len(); wishes.len()])
+        }
+    }
+
+    #[tokio::test]
+    async fn who_comes_after_a_rest_is_served_at_once_and_who_comes_soon_after_waits_for_a_full_turn() {
+        let (db, together) = (nowhere(), Together::<Slow>::default());
+        assert_eq!(together.ask(&db, ()).await.unwrap(), 1);
+        let soon = tokio::time::timeout(Duration::from_millis(50), together.ask(&db, ())).await;
+        assert!(soon.is_err(), "the next turn is an hour away");
+
+        let (db, together) = (nowhere(), Together::<Slow>::default());
+        assert_eq!(together.ask(&db, ()).await.unwrap(), 1);
+        let many = futures::future::join_all((0..TURN_MAX).map(|_| together.ask(&db, ()))).await;
+        assert!(many.into_iter().all(|size| size.unwrap() == TURN_MAX), "a full turn waits for nobody");
+    }
+
+    /// Nobody connects: these need no database.
+    fn nowhere() -> Db {
+        let pool = PgPoolOptions::new().connect_lazy("postgres://127.0.0.1/nothing").unwrap();
+        Db::Postgres(Server::from(pool))
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn whoever_comes_when_a_turn_ends_is_served_in_the_next() {
-        // Nobody connects: an echo needs no database.
-        let pool = PgPoolOptions::new().connect_lazy("postgres://127.0.0.1/nothing").unwrap();
-        let (db, together) = (Db::Postgres(Server::from(pool)), Arc::new(Together::<Echo>::default()));
+        let (db, together) = (nowhere(), Arc::new(Together::<Echo>::default()));
         let callers = (0..4).map(|caller| {
             let (db, together) = (db.clone(), Arc::clone(&together));
             tokio::spawn(async move {

@@ -1,6 +1,5 @@
 //! One SQL text on two databases: the transaction, and the macros that run the same body on either.
 
-use domain::Time;
 use sqlx::{Sqlite, Transaction};
 
 use crate::effects::{Effect, reach};
@@ -44,11 +43,13 @@ impl Tx {
         Ok(())
     }
 
-    /// Takes the bill's row lock: changes of the payments of one bill come one after the other.
-    pub(crate) async fn lock_bill(&mut self, bill: i64, now: Time) -> Result<Option<String>, StoreError> {
-        const SQL: &str = "UPDATE bills SET updated_at = $2 WHERE id = $1 RETURNING status";
-        let now = crate::time::millis(now);
-        Ok(in_tx!(self, conn => sqlx::query_scalar(SQL).bind(bill).bind(now).fetch_optional(conn).await?))
+    /// Takes the bill's row lock: changes of the payments of one bill come one after the other. On SQLite nobody else writes
+    /// since [`Tx::begin`].
+    pub(crate) async fn lock_bill(&mut self, bill: i64) -> Result<Option<String>, StoreError> {
+        const LOOK: &str = "SELECT status FROM bills WHERE id = $1";
+        const LOCK: &str = "SELECT status FROM bills WHERE id = $1 FOR UPDATE";
+        let sql = if matches!(self, Self::Postgres(_)) { LOCK } else { LOOK };
+        Ok(in_tx!(self, conn => sqlx::query_scalar(sql).bind(bill).fetch_optional(conn).await?))
     }
 
     /// True when nobody may pay the bill any more: it is void, or its tenant has left. Asked under the bill's lock.
@@ -70,6 +71,14 @@ macro_rules! on_server {
         taken.give_back_after(&ended);
         ended?
     }};
+}
+
+/// A statement of PostgreSQL whose commit is seen by everybody at once and reaches the disk a moment later, or together with
+/// the next commit that waits for it. It must name `unflushed` among its tables.
+macro_rules! unflushed {
+    ($sql:literal) => {
+        concat!("WITH unflushed AS (SELECT set_config('synchronous_commit', 'off', TRUE))", $sql)
+    };
 }
 
 /// One column of the rows that a statement for many takes as an array.
@@ -119,4 +128,4 @@ macro_rules! in_tx {
     };
 }
 
-pub(crate) use {column, in_tx, on_server, read, write};
+pub(crate) use {column, in_tx, on_server, read, unflushed, write};

@@ -33,7 +33,7 @@ pub struct GivenUp<'a> {
 pub async fn give_up(db: &Db, given_up: &GivenUp<'_>, now: Time) -> Result<Option<Vec<JobId>>, StoreError> {
     let GivenUp { payment, source, job, by } = given_up;
     let mut tx = Tx::begin(db).await?;
-    tx.lock_bill(payment.bill_id.0, now).await?;
+    tx.lock_bill(payment.bill_id.0).await?;
     let entry = Entry { from: Some(payment.state), event: "given_up", source: *source, detail: "" };
     if !payment.state.is_live() || !mark(&mut tx, payment, &entry, now).await? {
         return Ok(None);
