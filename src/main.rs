@@ -109,6 +109,8 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // Where there are none, nothing is lost: pages of 2 MiB make a process that keeps little look three times as large.
+    let _unknown = rustix::thread::disable_transparent_huge_pages(true);
     match run(Cli::parse()).await {
         Ok(code) => code,
         Err(error) => {

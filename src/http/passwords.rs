@@ -12,7 +12,9 @@ use domain::{Email, Secret};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// 19 MiB, two passes, one lane: the floor that OWASP gives for argon2id.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -21,6 +23,8 @@ const LANES: u32 = 1;
 /// How long a password that was right need not be hashed again.
 const REMEMBER: Duration = Duration::from_secs(60);
 const REMEMBERED_MAX: usize = 10_000;
+/// Memory that was not worked in for so long is given back. Taken anew for each hashing, the system would clear it each time.
+const IDLE_MAX: Duration = Duration::from_secs(5);
 /// A longer password is refused unread.
 const LENGTH_MAX: usize = 1_024;
 
@@ -30,8 +34,8 @@ pub struct Passwords {
     places: Arc<Semaphore>,
     /// Places for those who wait for a place.
     queue: Arc<Semaphore>,
-    /// As many as were ever hashed at once. The allocator would keep one for each thread that ever hashed.
-    memories: Arc<Mutex<Vec<Memory>>>,
+    /// As many as were hashed at once lately. The allocator would keep one for each thread that ever hashed.
+    memories: Arc<Mutex<Vec<Free>>>,
     remembered: Arc<Mutex<HashMap<[u8; 32], Remembered>>>,
     hashings: Arc<AtomicU64>,
     mac_key: Secret,
@@ -42,6 +46,12 @@ pub struct Passwords {
 
 /// What argon2 works in.
 type Memory = Vec<Block>;
+
+/// Memory that nobody works in.
+struct Free {
+    memory: Memory,
+    since: Instant,
+}
 
 struct Remembered {
     hash: Secret,
@@ -65,12 +75,12 @@ impl Passwords {
     /// # Errors
     /// When argon2 does not work on this machine.
     pub fn new(mac_key: Secret, clock: Clock, at_once: usize) -> Result<Self, HashingFailed> {
-        let mut memory = Memory::new();
-        let nobody = hash_now(&Secret::from("nobody has this password"), &clock.random(), &mut memory)?;
+        let nobody =
+            hash_now(&Secret::from("nobody has this password"), &clock.random(), &mut Memory::new())?;
         Ok(Self {
             places: Arc::new(Semaphore::new(at_once)),
             queue: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
-            memories: Arc::new(Mutex::new(vec![memory])),
+            memories: Arc::default(),
             remembered: Arc::default(),
             hashings: Arc::default(),
             mac_key,
@@ -145,10 +155,11 @@ impl Passwords {
         let memories = Arc::clone(&self.memories);
         let ended = tokio::task::spawn_blocking(move || {
             let taken = locked(&memories).pop();
-            let mut memory = taken.unwrap_or_default();
+            let mut memory = taken.map(|free| free.memory).unwrap_or_default();
             let done = work(&mut memory);
-            locked(&memories).push(memory);
+            locked(&memories).push(Free { memory, since: Instant::now() });
             drop((place, queued));
+            Handle::current().spawn(give_back_idle(memories));
             done
         });
         let ended = ended.await;
@@ -241,7 +252,12 @@ fn output(
     })
 }
 
-fn locked(memories: &Mutex<Vec<Memory>>) -> MutexGuard<'_, Vec<Memory>> {
+async fn give_back_idle(memories: Arc<Mutex<Vec<Free>>>) {
+    tokio::time::sleep(IDLE_MAX).await;
+    locked(&memories).retain(|free| free.since.elapsed() < IDLE_MAX);
+}
+
+fn locked(memories: &Mutex<Vec<Free>>) -> MutexGuard<'_, Vec<Free>> {
     memories.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
