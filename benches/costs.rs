@@ -1,0 +1,212 @@
+//! What the parts cost, next to what the machine can do: `cargo xtask servers -- cargo bench --bench costs`.
+//!
+//! The groups whose names begin with `machine` are the limits: what the same rows, bytes and round trips cost with nothing
+//! around them. `intake/64` beside `machine insert/64` says how much of a bare batch insert is reached.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a measurement that cannot go on is over"
+)]
+
+mod books;
+
+use std::hint::black_box;
+use std::io::{Seek as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use axum::Router;
+use axum::routing::get;
+use books::Books;
+use criterion::{BenchmarkId, Criterion, Throughput};
+use domain::{Amount, Event, Report, Secret, fold};
+use midtrans::Notification;
+use sqlx::{Connection as _, PgConnection};
+use store::ledger::{self, Finish};
+use store::payments;
+use tokio::runtime::Runtime;
+
+const SETTLED: &[u8] = include_bytes!("../crates/midtrans/tests/fixtures/notification/settlement_bca.json");
+/// So many callers at once.
+const CROWDS: [i64; 3] = [1, 16, 64];
+/// Payments of the books: each notification that is kept is about another one.
+const PAYMENTS: i64 = 150_000;
+
+fn main() {
+    let runtime = Runtime::new().unwrap();
+    let books = runtime.block_on(Books::open("costs", PAYMENTS, 0));
+    let books = Arc::new(books);
+    let mut criterion = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(4))
+        .configure_from_args();
+    parts(&mut criterion);
+    passwords(&mut criterion);
+    machine(&mut criterion, &runtime);
+    notifications(&mut criterion, &runtime, &books);
+    jobs(&mut criterion, &runtime, &books);
+    criterion.final_summary();
+    runtime.block_on(async { Arc::into_inner(books).unwrap().close().await });
+}
+
+fn parts(criterion: &mut Criterion) {
+    let keys = [Secret::from("SB-Mid-server-a-key-of-the-usual-length")];
+    let notification = Notification::parse(SETTLED).unwrap();
+    criterion.bench_function("notification parse", |b| {
+        b.iter(|| Notification::parse(black_box(SETTLED)).unwrap())
+    });
+    criterion.bench_function("signature check", |b| b.iter(|| black_box(&notification).is_signed_by(&keys)));
+    criterion.bench_function("name of a body", |b| b.iter(|| kasir::http::name_of_body(black_box(SETTLED))));
+}
+
+/// A login costs argon2id; `memory kept` is how Kasir does it, `memory new` what it would cost to take 19 MiB each time.
+fn passwords(criterion: &mut Criterion) {
+    let params = Params::new(19 * 1024, 2, 1, None).unwrap();
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let mut out = [0; 32];
+    let mut kept = vec![Block::default(); argon2.params().block_count()];
+    let mut group = criterion.benchmark_group("machine argon2id");
+    group.bench_function("memory kept", |b| {
+        b.iter(|| {
+            argon2
+                .hash_password_into_with_memory(b"a password", b"salt of 16 bytes", &mut out, &mut kept)
+                .unwrap()
+        });
+    });
+    group.bench_function("memory new", |b| {
+        b.iter(|| {
+            let mut new = vec![Block::default(); argon2.params().block_count()];
+            argon2
+                .hash_password_into_with_memory(b"a password", b"salt of 16 bytes", &mut out, &mut new)
+                .unwrap();
+        });
+    });
+    group.finish();
+}
+
+fn machine(criterion: &mut Criterion, runtime: &Runtime) {
+    let mut file = tempfile::tempfile_in(".").unwrap();
+    criterion.bench_function("machine fdatasync of 8 KiB", |b| {
+        b.iter(|| {
+            file.rewind().unwrap();
+            file.write_all(&[1; 8_192]).unwrap();
+            file.sync_data().unwrap();
+        });
+    });
+    let url = std::env::var("KASIR_TEST_REDIS").expect("run it under `cargo xtask servers --`");
+    let mut redis =
+        runtime.block_on(redis::Client::open(url).unwrap().get_multiplexed_async_connection()).unwrap();
+    criterion.bench_function("machine Redis push", |b| {
+        b.iter(|| {
+            let push = redis::cmd("LPUSH").arg("kasir-bench").arg(1).to_owned();
+            runtime.block_on(async { push.query_async::<i64>(&mut redis).await.unwrap() })
+        });
+    });
+    let served = runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let service = Router::new().route("/", get(|| async { "{\"status\":\"stored\"}" }));
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        url
+    });
+    let client = midtrans::http_client(Duration::from_secs(5), Duration::from_secs(5)).unwrap();
+    criterion.bench_function("machine axum, one round trip", |b| {
+        b.iter(|| {
+            runtime.block_on(async { client.get(&served).send().await.unwrap().bytes().await.unwrap() })
+        });
+    });
+}
+
+/// The same rows: once with all that belongs to a notification, once by nothing but the batch insert.
+fn notifications(criterion: &mut Criterion, runtime: &Runtime, books: &Arc<Books>) {
+    let next = Arc::new(AtomicI64::new(1));
+    let mut group = criterion.benchmark_group("intake");
+    for crowd in CROWDS {
+        group.throughput(Throughput::Elements(u64::try_from(crowd).unwrap()));
+        group.bench_function(BenchmarkId::from_parameter(crowd), |b| {
+            b.iter_custom(|times| {
+                let last = next.load(Ordering::Relaxed) + i64::try_from(times).unwrap() * crowd;
+                assert!(last <= PAYMENTS, "more payments are needed");
+                runtime.block_on(crowded(crowd, times, || {
+                    let (books, number) = (Arc::clone(books), next.fetch_add(1, Ordering::Relaxed));
+                    async move { assert!(books::tell(&books.db, &format!("OLD-{number}")).await.is_some()) }
+                }))
+            });
+        });
+    }
+    group.finish();
+    let mut connection = runtime.block_on(PgConnection::connect(&books.url)).unwrap();
+    let mut group = criterion.benchmark_group("machine insert");
+    for crowd in CROWDS {
+        group.throughput(Throughput::Elements(u64::try_from(crowd).unwrap()));
+        group.bench_function(BenchmarkId::from_parameter(crowd), |b| {
+            b.iter(|| {
+                let from = next.fetch_add(crowd, Ordering::Relaxed);
+                runtime.block_on(books::insert_bare(&mut connection, from, crowd));
+            });
+        });
+    }
+    group.finish();
+}
+
+fn jobs(criterion: &mut Criterion, runtime: &Runtime, books: &Arc<Books>) {
+    let payment = runtime.block_on(payments::find(&books.db, domain::PaymentId(1))).unwrap().unwrap();
+    let report = Report {
+        event: Event::Settled,
+        order_id: Some("OLD-1".to_owned()),
+        transaction_id: payment.transaction_id.clone(),
+        amount: Amount::Rupiah(payment.amount),
+        expires_at: None,
+        settled_at: Some(books::at(0)),
+        instruction: None,
+        refunds: Vec::new(),
+        page: domain::Page::Open,
+    };
+    criterion.bench_function("transition", |b| b.iter(|| fold(black_box(&payment), &report, books::at(1))));
+    let mut group = criterion.benchmark_group("claim and end");
+    for crowd in CROWDS {
+        group.throughput(Throughput::Elements(u64::try_from(crowd).unwrap()));
+        group.bench_function(BenchmarkId::from_parameter(crowd), |b| {
+            b.iter_custom(|times| {
+                let many = i64::try_from(times).unwrap() * crowd;
+                let jobs = runtime.block_on(books::write_jobs(&books.db, many));
+                let jobs = Arc::new(std::sync::Mutex::new(jobs));
+                runtime.block_on(crowded(crowd, times, || {
+                    let (books, job) = (Arc::clone(books), jobs.lock().unwrap().pop().unwrap());
+                    async move {
+                        let claimed = books::claim(&books.db, job).await;
+                        assert!(
+                            ledger::finish(&books.db, &claimed.lease, &Finish::Done, books::at(2))
+                                .await
+                                .unwrap()
+                        );
+                    }
+                }))
+            });
+        });
+    }
+    group.finish();
+}
+
+/// So many times a crowd that begins together; the time from its beginning until the last one has ended.
+async fn crowded<F: Future<Output = ()> + Send + 'static>(
+    crowd: i64,
+    times: u64,
+    mut one: impl FnMut() -> F,
+) -> Duration {
+    let mut took = Duration::ZERO;
+    for _ in 0..times {
+        let all: Vec<F> = (0..crowd).map(|_| one()).collect();
+        let begun = Instant::now();
+        let all: Vec<_> = all.into_iter().map(tokio::spawn).collect();
+        for one in all {
+            one.await.unwrap();
+        }
+        took += begun.elapsed();
+    }
+    took
+}
