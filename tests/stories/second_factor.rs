@@ -22,7 +22,7 @@ stories![
 const STEP: Duration = Duration::from_secs(30);
 
 /// What an authenticator app knows.
-struct App<'a> {
+pub(crate) struct App<'a> {
     kost: &'a Kost,
     secret: String,
     recovery: Vec<String>,
@@ -30,14 +30,14 @@ struct App<'a> {
 
 impl App<'_> {
     /// What it shows now.
-    fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         let secret = Secret::try_from_base32(&self.secret).unwrap();
         let totp = Builder::new().with_secret(secret).build().unwrap();
         totp.generate(u64::try_from(self.kost.clock.now().timestamp()).unwrap()).to_string()
     }
 
     /// Another than it shows now or a step away.
-    fn wrong_code(&self) -> String {
+    pub(crate) fn wrong_code(&self) -> String {
         let digit = if self.code().starts_with('9') { '8' } else { '9' };
         format!("{digit}{}", &self.code()[1..])
     }
@@ -48,7 +48,7 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
 }
 
 /// Turns the second factor on, as its owner does.
-async fn turn_on<'a>(kost: &'a Kost, email: &str) -> App<'a> {
+pub(crate) async fn turn_on<'a>(kost: &'a Kost, email: &str) -> App<'a> {
     let browser = Browser::of(kost, email).await;
     let page = browser.post_privately("/second-factor/offer", &[("password", PASSWORD)]).await;
     assert!(page.contains("<svg ") && !page.contains("<script>"), "{page}");
@@ -71,7 +71,7 @@ async fn half(kost: &Kost, email: &str) -> String {
 }
 
 /// What comes of a log-in with this code.
-async fn enter(kost: &Kost, half: &str, code: &str) -> StatusCode {
+pub(crate) async fn enter(kost: &Kost, half: &str, code: &str) -> StatusCode {
     let fields = [("half", half), ("code", code), ("next", "/admin/rooms")];
     let answer = Browser::open(kost).send_form("/login/code", &fields, &[]).await;
     let has_cookie = answer.headers.get("set-cookie").is_some();
