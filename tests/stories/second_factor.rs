@@ -16,6 +16,7 @@ stories![
     a_password_alone_opens_no_other_door,
     who_guesses_codes_waits_ever_longer,
     a_second_factor_is_turned_off_by_the_password_and_audited,
+    an_operator_resets_a_second_factor_and_the_password_is_enough,
     half_a_log_in_is_worth_nothing_without_its_code,
 ];
 
@@ -197,6 +198,29 @@ async fn a_second_factor_is_turned_off_by_the_password_and_audited(kost: Kost) {
     assert_eq!(Browser::of(&kost, &sari).await.get("").await.status, StatusCode::OK);
     let row = audit::newest(&kost.db, None, 1).await.unwrap().remove(0);
     assert_eq!((row.action.as_str(), row.actor.as_str()), ("second-factor.disable", sari.as_str()));
+    kost.close().await;
+}
+
+async fn an_operator_resets_a_second_factor_and_the_password_is_enough(kost: Kost) {
+    let (sari, wati) = (kost.admin("Sari").await, kost.admin("Wati").await);
+    let (app, _others) = (turn_on(&kost, &sari).await, turn_on(&kost, &wati).await);
+    let reset = ["admin", "reset-second-factor", &sari];
+    assert!(kost.types(&reset, "").contains("logs in with the password alone"));
+    assert_eq!(Browser::of(&kost, &sari).await.get("").await.status, StatusCode::OK);
+    let (status, _) = login(&kost, &json!({ "email": sari, "password": PASSWORD })).await;
+    assert_eq!(status, StatusCode::OK);
+    let row = audit::newest(&kost.db, None, 1).await.unwrap().remove(0);
+    assert_eq!(
+        (row.action.as_str(), row.actor.as_str()),
+        ("second-factor.disable", "kasir admin reset-second-factor")
+    );
+    assert!(kost.types(&reset, "").contains("has no second factor"), "it is gone");
+    // Of the others it says nothing, and the old telephone is worth nothing after another was set up.
+    half(&kost, &wati).await;
+    let newer = turn_on(&kost, &sari).await;
+    let half = half(&kost, &sari).await;
+    assert_eq!(enter(&kost, &half, &app.recovery[0]).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(enter(&kost, &half, &newer.recovery[0]).await, StatusCode::SEE_OTHER);
     kost.close().await;
 }
 
