@@ -7,6 +7,7 @@ mod keys;
 mod limits;
 mod maxima;
 mod methods;
+mod oidc;
 mod reminders;
 mod secret_files;
 
@@ -24,6 +25,7 @@ use crate::http::TlsFiles;
 
 pub use file::File;
 pub use limits::Limits;
+pub use oidc::{MatchBy, Oidc};
 pub use reminders::{Reminders, Ways};
 pub use secret_files::SECRETS;
 
@@ -63,6 +65,8 @@ pub struct Config {
     pub api_keys: Vec<(String, Secret)>,
     /// Signs and remembers what must be ours; `None`: made once and kept in a file.
     pub secret: Option<Secret>,
+    /// Proves to the provider that logs admins in that we are we.
+    pub oidc_client_secret: Option<Secret>,
     /// Where the built-in simulator listens.
     pub simulator_addr: SocketAddr,
     /// Where reminders go.
@@ -115,12 +119,20 @@ impl Config {
             mistakes.push(mistake);
             File::default()
         });
+        let is_read = mistakes.is_empty();
         file.check(&mut mistakes);
         maxima::check(&file, &mut mistakes);
         let secrets_in_files = SecretFiles::read(env, &mut mistakes);
         let env: &dyn Fn(&str) -> Option<String> = &|name| env(name).or_else(|| secrets_in_files.find(name));
         let ways = Ways::from_env(env);
         file.reminders.check((&ways, file.limits.job_timeout_s), &mut mistakes);
+        let public_url = public_url(env, &mut mistakes);
+        let oidc_client_secret = env("KASIR_OIDC_CLIENT_SECRET").map(Secret::from);
+        let about_oidc = (oidc_client_secret.as_ref(), public_url.as_deref(), file.limits.request_timeout_s);
+        // What a file that cannot be read says of the provider is not known.
+        if is_read {
+            file.oidc.check(about_oidc, &mut mistakes);
+        }
         let database_url = env("DATABASE_URL").unwrap_or_else(|| "sqlite://kasir.db".to_owned());
         check_database_url(&database_url, &mut mistakes);
         let config = Self {
@@ -128,12 +140,13 @@ impl Config {
             addr: address(env, "KASIR_ADDR", "127.0.0.1:8080", &mut mistakes),
             simulator_addr: address(env, "KASIR_SIMULATOR_ADDR", "127.0.0.1:9090", &mut mistakes),
             tls: tls_files(env, &mut mistakes),
-            public_url: public_url(env, &mut mistakes),
             gateway: gateway(env, &mut mistakes),
             notification_keys: secrets(env, "MIDTRANS_NOTIFICATION_KEYS"),
             api_keys: api_keys(env, &mut mistakes),
             secret: secret(env, &database_url, &mut mistakes),
             database_url: Secret::from(database_url),
+            public_url,
+            oidc_client_secret,
             ways,
             file,
         };
@@ -353,10 +366,12 @@ mod tests {
             ("MIDTRANS_SERVER_KEY", "SB-Mid-server-hush"),
             ("API_KEYS", "web=hush-hush-hush-hush"),
             ("KASIR_SMTP_URL", "smtps://kost:hush@mail.example"),
+            ("KASIR_OIDC_CLIENT_SECRET", "hush"),
+            ("KASIR_PUBLIC_URL", "https://kost.test"),
             ("KASIR_WEBHOOK_URL", "https://hush.example/?key=hush"),
             ("KASIR_WEBHOOK_SECRET", "hush-hush-hush-hush-hush-hush-hush"),
         ];
-        let shown = format!("{:?}", load(&env, "[reminders]\nfrom = \"kost@kost.test\"\n").unwrap());
+        let shown = format!("{:?}", load(&env, "[oidc]\nissuer = \"https://id.test\"\nclient_id = \"kasir\"\n[reminders]\nfrom = \"kost@kost.test\"\n").unwrap());
         assert!(!shown.contains("hush"), "{shown}");
         let env = [("API_KEYS", "web=hush,hush-hush"), ("KASIR_SECRET", "hush")];
         let shown = load(&env, "").unwrap_err().to_string();

@@ -10,6 +10,7 @@ use kasir::config::Config;
 use kasir::http::{Passwords, draw_api_key, name_of};
 use kasir::roles;
 use store::audit::{Actor, By};
+use store::identities::{self, Identity};
 use store::people::NewPerson;
 use store::{Db, Refusal, Undone, api_keys, people, second_factors};
 
@@ -53,6 +54,18 @@ pub(crate) enum AdminCommand {
         /// `viewer`, `staff` or `owner`.
         #[arg(value_parser = rank)]
         rank: Rank,
+    },
+    /// Bind a person of the OpenID Connect provider to an admin, who may log in by it from then on.
+    Bind {
+        /// The address of the admin here.
+        email: String,
+        /// What the provider calls the person: the number on the page of whoever was refused.
+        subject: String,
+    },
+    /// Take the provider's person from an admin; another may be bound then.
+    Unbind {
+        /// The address of the admin here.
+        email: String,
     },
     /// Let an admin who has lost telephone and recovery codes log in with the password alone.
     ResetSecondFactor {
@@ -102,6 +115,12 @@ pub(crate) async fn admin(config: &Config, clock: &Clock, command: AdminCommand)
         AdminCommand::ResetSecondFactor { email } => {
             reset_second_factor(&db, clock, Email::try_from(email)?).await
         }
+        AdminCommand::Bind { email, subject } => {
+            let issuer = config.file.oidc.issuer.as_str();
+            ensure!(!issuer.is_empty(), "kasir.toml names no provider: [oidc] issuer is empty");
+            bind(&db, clock, (Email::try_from(email)?, Identity { issuer, subject: &subject })).await
+        }
+        AdminCommand::Unbind { email } => unbind(&db, clock, Email::try_from(email)?).await,
         AdminCommand::Rank { email, rank } => change_rank(&db, clock, Email::try_from(email)?, rank).await,
     }
 }
@@ -146,6 +165,32 @@ async fn reset_second_factor(db: &Db, clock: &Clock, email: Email) -> anyhow::Re
         done => done?,
     }
     println!("{email} logs in with the password alone");
+    Ok(())
+}
+
+async fn bind(db: &Db, clock: &Clock, (email, identity): (Email, Identity<'_>)) -> anyhow::Result<()> {
+    ensure!(!identity.subject.is_empty(), "the provider calls nobody by an empty name");
+    let actor = Actor { id: None, name: "kasir admin bind".to_owned() };
+    let by = By { actor: &actor, reason: None, now: clock.now() };
+    match identities::bind(db, &email, identity, &by).await {
+        Err(Undone::Refused(Refusal::NotThere)) => bail!(
+            "{email} is no admin, or is bound already (`kasir admin unbind {email}`), or the provider's person belongs to \
+             somebody else"
+        ),
+        done => done?,
+    };
+    println!("{email} logs in by {}", identity.issuer);
+    Ok(())
+}
+
+async fn unbind(db: &Db, clock: &Clock, email: Email) -> anyhow::Result<()> {
+    let actor = Actor { id: None, name: "kasir admin unbind".to_owned() };
+    let by = By { actor: &actor, reason: None, now: clock.now() };
+    match identities::unbind(db, &email, &by).await {
+        Err(Undone::Refused(Refusal::NotThere)) => bail!("nobody at a provider is bound to {email}"),
+        done => done?,
+    }
+    println!("nobody at a provider is bound to {email} any more");
     Ok(())
 }
 

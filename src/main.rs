@@ -53,6 +53,7 @@ Environment (wins over kasir.toml, which wins over the defaults):
   KASIR_SMTP_URL              smtps://USER:PASSWORD@HOST, for reminders by e-mail
   KASIR_WEBHOOK_URL           where reminders are told besides
   KASIR_WEBHOOK_SECRET        signs those calls, 32 characters or more
+  KASIR_OIDC_CLIENT_SECRET    of the provider of log-ins that kasir.toml names
   KASIR_SECRET                32 characters or more, the same for all processes
   KASIR_CONFIG                the file [kasir.toml]
   KASIR_SIMULATOR_ADDR        where the built-in simulator listens [127.0.0.1:9090]

@@ -17,10 +17,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use workers::{HouseGate, Scheduler};
 
-use crate::config::{Config, Gateway};
+use crate::config::{Config, Gateway, MatchBy};
 use crate::descriptors;
 use crate::heartbeat::Heartbeat;
-use crate::http::{self, App, Door, Passwords, Patience, Places, SecondFactors, Tls, Tokens, Watches};
+use crate::http::{
+    self, App, Door, Passwords, Patience, Places, SecondFactors, SingleSignOn, Tls, Tokens, Watches,
+};
 
 /// Between two sweeps.
 const SWEEP_S: i64 = queue::SWEEP_EVERY.as_secs().cast_signed();
@@ -204,12 +206,14 @@ pub fn app(parts: &Parts) -> anyhow::Result<App> {
     let limits = &parts.config.file.limits;
     let passwords = Passwords::new(parts.secret.clone(), parts.clock.clone(), limits.hashings_at_once)?
         .with_waiting(limits.hashings_waiting);
-    Ok(app_with(parts, passwords))
+    app_with(parts, passwords)
 }
 
 /// The same with passwords that somebody has at hand; making them takes as long as a log-in.
-#[must_use]
-pub fn app_with(parts: &Parts, passwords: Passwords) -> App {
+///
+/// # Errors
+/// When the provider that logs admins in cannot be called at all.
+pub fn app_with(parts: &Parts, passwords: Passwords) -> anyhow::Result<App> {
     let Parts { config, gateway, .. } = parts;
     let limits = &config.file.limits;
     let mut notification_keys = config.notification_keys.clone();
@@ -219,6 +223,7 @@ pub fn app_with(parts: &Parts, passwords: Passwords) -> App {
     let schedule = config.file.poll_schedule();
     let settings = http::Settings {
         api_keys: config.api_keys.clone(),
+        admin_passwords: config.file.oidc.password,
         header_login: config.file.login.headers,
         notification_keys,
         body_bytes_max: limits.body_bytes,
@@ -235,8 +240,9 @@ pub fn app_with(parts: &Parts, passwords: Passwords) -> App {
     let tokens = Tokens::new(&parts.secret, parts.clock.clone());
     let patience = Patience::new(parts.clock.clone());
     let second_factors = SecondFactors::new(parts.secret.clone(), parts.clock.clone());
-    App {
+    Ok(App {
         db: parts.db.clone(),
+        single_sign_on: single_sign_on(parts)?,
         inbox: parts.db.apart(limits.notification_db_connections),
         places: Places::new(&limits.shares(), parts.clock.clone()),
         queue: parts.queue.clone(),
@@ -251,7 +257,18 @@ pub fn app_with(parts: &Parts, passwords: Passwords) -> App {
         watches: Watches::new(limits.waiting_requests, limits.event_streams),
         stop: CancellationToken::new(),
         settings,
-    }
+    })
+}
+
+/// The provider that logs admins in, if there is one.
+fn single_sign_on(parts: &Parts) -> anyhow::Result<Option<SingleSignOn>> {
+    let Parts { config, secret, clock, .. } = parts;
+    let wish = &config.file.oidc;
+    let settings = wish.settings(config.oidc_client_secret.as_ref(), config.public_url.as_deref());
+    let Some(settings) = settings else { return Ok(None) };
+    let provider = oidc::Provider::new(settings, clock.clone()).context("oidc.issuer cannot be used")?;
+    let (name, by_email) = (wish.name.clone(), wish.match_by == MatchBy::Email);
+    Ok(Some(SingleSignOn { provider, name, by_email, secret: secret.clone(), clock: clock.clone() }))
 }
 
 /// What the workers need, from these parts.

@@ -10,6 +10,7 @@ use store::pruning::Retention;
 
 use super::limits::Limits;
 use super::methods::{self, MethodSettings};
+use super::oidc::Oidc;
 use super::reminders::Reminders;
 
 const YEAR_MIN: u64 = 366 * 24 * 60;
@@ -36,6 +37,8 @@ pub struct File {
     pub retention: Keep,
     /// How people log in.
     pub login: Login,
+    /// The provider that logs admins in.
+    pub oidc: Oidc,
     /// The house and its rent.
     pub house: House,
     /// What tenants are told of their bills.

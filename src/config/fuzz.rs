@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::*;
 
-const VARIABLES: [&str; 16] = [
+const VARIABLES: [&str; 18] = [
     "DATABASE_URL",
     "REDIS_URL",
     "KASIR_ADDR",
@@ -24,6 +24,8 @@ const VARIABLES: [&str; 16] = [
     "API_KEYS_FILE",
     "KASIR_SECRET",
     "KASIR_SECRET_FILE",
+    "KASIR_OIDC_CLIENT_SECRET",
+    "KASIR_OIDC_CLIENT_SECRET_FILE",
 ];
 
 /// The example file with another value behind each of some names.
@@ -107,7 +109,7 @@ proptest! {
     ) {
         let env = |name: &str| {
             let found = given.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-            let is_secret = ["MIDTRANS_SERVER_KEY", "MIDTRANS_CLIENT_KEY", "KASIR_SECRET"].contains(&name);
+            let is_secret = ["MIDTRANS_SERVER_KEY", "MIDTRANS_CLIENT_KEY", "KASIR_SECRET", "KASIR_OIDC_CLIENT_SECRET"].contains(&name);
             found.map(|value| if is_secret { format!("{value}hush{key}") } else { value })
         };
         let shown = match Config::from_parts(&env, &text) {

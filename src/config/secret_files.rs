@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::Secret;
 
 /// What may be in a file instead of the environment, where every process of the same user can read it.
-pub const SECRETS: [&str; 10] = [
+pub const SECRETS: [&str; 11] = [
     "DATABASE_URL",
     "REDIS_URL",
     "MIDTRANS_SERVER_KEY",
@@ -16,6 +16,7 @@ pub const SECRETS: [&str; 10] = [
     "KASIR_SMTP_URL",
     "KASIR_WEBHOOK_URL",
     "KASIR_WEBHOOK_SECRET",
+    "KASIR_OIDC_CLIENT_SECRET",
 ];
 
 /// The longest file that is taken for a secret.

@@ -25,6 +25,7 @@ mod schedules;
 mod second_factor;
 mod second_step;
 mod session;
+mod single_sign_on;
 mod statements;
 mod stopping;
 mod tenants;
@@ -65,6 +66,8 @@ fn entrance() -> Router<Arc<App>> {
         .route("/admin/live", get(overview::live))
         .route("/admin/login", get(session::ask).post(session::log_in))
         .route("/admin/login/code", post(second_step::log_in))
+        .route("/admin/login/oidc", get(single_sign_on::leave))
+        .route("/admin/login/oidc/callback", get(single_sign_on::arrive))
         .route("/admin/second-factor", get(second_factor::show))
         .route("/admin/second-factor/offer", post(second_factor::offer))
         .route("/admin/second-factor/confirm", post(second_factor::confirm))

@@ -132,12 +132,12 @@ impl Visitor {
 }
 
 /// The page to log in on.
-pub(super) async fn ask(view: View) -> Response {
+pub(super) async fn ask(State(app): State<Arc<App>>, view: View) -> Response {
     let wrong = view.query.get("said").is_some();
-    layout::bare(&view, view.t("Masuk", "Log in"), &login_form(&view, wrong)).into_response()
+    layout::bare(&view, view.t("Masuk", "Log in"), &login_form(&app, &view, wrong)).into_response()
 }
 
-fn login_form(view: &View, wrong: bool) -> Markup {
+fn login_form(app: &App, view: &View, wrong: bool) -> Markup {
     let next = view.query.get("next").unwrap_or("/admin");
     html! {
         h1 { (view.t("Masuk ke Kasir", "Log in to Kasir")) }
@@ -147,13 +147,20 @@ fn login_form(view: &View, wrong: bool) -> Markup {
                     "The e-mail address or the password is wrong, or you do not run this house."))
             }
         }
-        form.card.login method="post" action="/admin/login" {
-            input type="hidden" name="next" value=(next);
-            label { (view.t("Alamat surel", "E-mail address"))
-                input type="email" name="email" autocomplete="username" required autofocus; }
-            label { (view.t("Kata sandi", "Password"))
-                input type="password" name="password" autocomplete="current-password" required; }
-            button { (view.t("Masuk", "Log in")) }
+        @if let Some(sso) = &app.single_sign_on {
+            p.login { a.button href={ "/admin/login/oidc?" (Fields::of(&[("next", next)]).link(&[])) } {
+                (view.t("Masuk dengan ", "Log in with ")) (sso.name)
+            } }
+        }
+        @if app.settings.admin_passwords {
+            form.card.login method="post" action="/admin/login" {
+                input type="hidden" name="next" value=(next);
+                label { (view.t("Alamat surel", "E-mail address"))
+                    input type="email" name="email" autocomplete="username" required autofocus; }
+                label { (view.t("Kata sandi", "Password"))
+                    input type="password" name="password" autocomplete="current-password" required; }
+                button { (view.t("Masuk", "Log in")) }
+            }
         }
     }
 }
@@ -169,10 +176,10 @@ pub(super) async fn log_in(
     let (email, password) = (fields.get("email").unwrap_or_default(), fields.raw("password"));
     let checked = app.check(email, &Secret::from(password), address).await;
     let person = match checked {
-        Ok(person) if person.role == Role::Admin => person,
+        Ok(person) if person.role == Role::Admin && app.check_way_in(&person).is_ok() => person,
         Ok(_) | Err(Problem::Unauthenticated) => {
             let view = View { query: Fields::of(&[("next", next)]), ..view };
-            let page = layout::bare(&view, view.t("Masuk", "Log in"), &login_form(&view, true));
+            let page = layout::bare(&view, view.t("Masuk", "Log in"), &login_form(&app, &view, true));
             return Ok((StatusCode::UNAUTHORIZED, page).into_response());
         }
         Err(other) => return Err(other),
@@ -224,12 +231,12 @@ pub(super) fn local(path: Option<&str>) -> &str {
     path.filter(is_ours).unwrap_or("/admin")
 }
 
-fn set_cookie(app: &App, (name, value): (&str, &str), rest: &str) -> String {
+pub(super) fn set_cookie(app: &App, (name, value): (&str, &str), rest: &str) -> String {
     let secure = if app.settings.is_https { "; Secure" } else { "" };
     format!("{name}={value}; Path=/admin; SameSite=Lax{secure}{rest}")
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find_map(|(given, value)| (given == name).then_some(value))

@@ -56,6 +56,7 @@ impl FromRequestParts<Arc<App>> for Caller {
         }
         let Remote(address) = remote(parts);
         let person = app.check(&email, &Secret::from(password), address).await?;
+        app.check_way_in(&person)?;
         // A code is for one request, and headers are for many.
         if person.has_second_factor { Err(Problem::SecondFactor) } else { Ok(Self(person)) }
     }

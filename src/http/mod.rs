@@ -24,6 +24,7 @@ mod second_factor;
 mod serving;
 pub(crate) mod sessions;
 mod shedding;
+mod single_sign_on;
 mod tls;
 mod tokens;
 mod waiting;
@@ -62,6 +63,8 @@ pub use problem::Problem;
 pub use second_factor::SecondFactors;
 pub use serving::{ConnectionLimits, Door, serve, serve_apart};
 pub use shedding::{Places, Shares};
+pub use single_sign_on::SingleSignOn;
+pub(crate) use single_sign_on::{Brought, Outside};
 pub use tls::{Tls, TlsError, TlsFiles};
 pub use tokens::{NotSigned, Tokens, draw_api_key, name_of};
 pub use watches::Watches;
@@ -89,6 +92,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Makes and checks one-time codes.
     pub second_factors: SecondFactors,
+    /// The provider that logs admins in; `None`: passwords alone.
+    pub single_sign_on: Option<SingleSignOn>,
     /// The links by which tenants stop reminders.
     pub links: Links,
     /// How many are let in at once.
@@ -112,6 +117,8 @@ pub struct Settings {
     pub api_keys: Vec<(String, Secret)>,
     /// Whether the headers `email` and `password` log a person in on each request.
     pub header_login: bool,
+    /// Whether those who run the house may log in by password.
+    pub admin_passwords: bool,
     /// Keys that may have signed a notification.
     pub notification_keys: Vec<Secret>,
     /// The largest body.

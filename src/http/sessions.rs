@@ -97,6 +97,7 @@ async fn login(
     Body(login): Body<Login>,
 ) -> Result<Json<LoggedIn>, Problem> {
     let person = app.check(&login.email, &login.password, address).await?;
+    app.check_way_in(&person)?;
     if person.has_second_factor {
         let code = login.code.ok_or(Problem::SecondFactor)?;
         app.check_second_factor(&person, code.expose()).await?;

@@ -19,6 +19,7 @@ use store::{Db, bills, findings, history, jobs, payments, people, rooms};
 use crate::log;
 use crate::post::{Hook, MAIL_PASSWORD, MailServer};
 use crate::program::Program;
+use crate::provider::{self, CLIENT_SECRET};
 
 pub(crate) const SERVER_KEY: &str = "SB-Mid-server-stories-4711-hush";
 const CLIENT_KEY: &str = "SB-Mid-client-stories-4712-hush";
@@ -118,6 +119,16 @@ impl Kost {
         Self::open_as(setup, &env, &format!("{FILE}{settings}{line}\n")).await
     }
 
+    /// The same house, whose admins may log in by this provider; `lines` stand in `[oidc]` besides.
+    pub(crate) async fn that_trusts(self, issuer: &str, lines: &str) -> Self {
+        let setup = self.setup;
+        self.close().await;
+        let env = [("KASIR_OIDC_CLIENT_SECRET", CLIENT_SECRET), ("KASIR_PUBLIC_URL", "http://kost.test")];
+        let name = provider::CLIENT_ID;
+        let settings = format!("[oidc]\nissuer = \"{issuer}\"\nclient_id = \"{name}\"\n{lines}");
+        Self::open_as(setup, &env, &format!("{FILE}{settings}")).await
+    }
+
     /// The same house with these limits besides.
     pub(crate) async fn with_limits(self, limits: &str) -> Self {
         let setup = self.setup;
@@ -156,6 +167,24 @@ impl Kost {
             closed,
             _directory: directory,
         }
+    }
+
+    /// What `kasir` says to an operator who types these words beside the books; `file` stands in `kasir.toml`.
+    pub(crate) fn types(&self, words: &[&str], file: &str) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("kasir.toml"), file).unwrap();
+        let ended = std::process::Command::new(env!("CARGO_BIN_EXE_kasir"))
+            .args(words)
+            .env_clear()
+            .envs([("DATABASE_URL", self.config.database_url.expose()), ("KASIR_SECRET", SECRET)])
+            .envs(file.contains("[oidc]").then_some(("KASIR_OIDC_CLIENT_SECRET", CLIENT_SECRET)))
+            .env("KASIR_PUBLIC_URL", "http://kost.test")
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        let said = [ended.stdout, ended.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+        self.said.lock().unwrap().push_str(&said);
+        said
     }
 
     /// A tenant of this name, in a room of their own, with one open bill of Rp1.250.000.
@@ -435,7 +464,9 @@ impl Kost {
             self.assert_books_agree(&transaction).await;
         }
         let spoken = format!("{}\n{}", self.said.lock().unwrap(), log::heard());
-        for secret in [SERVER_KEY, CLIENT_KEY, API_KEY, SECRET, PASSWORD, HOOK_SECRET, MAIL_PASSWORD] {
+        for secret in
+            [SERVER_KEY, CLIENT_KEY, API_KEY, SECRET, PASSWORD, HOOK_SECRET, MAIL_PASSWORD, CLIENT_SECRET]
+        {
             assert!(!spoken.contains(secret), "a secret was told: {}", around(&spoken, secret));
         }
         self.program.ends();

@@ -47,6 +47,7 @@ mod permutations;
 mod post;
 #[path = "../program/mod.rs"]
 mod program;
+mod provider;
 mod reconcile;
 mod reminders;
 mod repeats;
@@ -55,6 +56,7 @@ mod reversals;
 mod roles;
 mod second_factor;
 mod sessions;
+mod single_sign_on;
 mod statements;
 mod strays;
 mod supersede;

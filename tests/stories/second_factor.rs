@@ -16,13 +16,14 @@ stories![
     a_password_alone_opens_no_other_door,
     who_guesses_codes_waits_ever_longer,
     a_second_factor_is_turned_off_by_the_password_and_audited,
+    an_operator_resets_a_second_factor_and_the_password_is_enough,
     half_a_log_in_is_worth_nothing_without_its_code,
 ];
 
 const STEP: Duration = Duration::from_secs(30);
 
 /// What an authenticator app knows.
-struct App<'a> {
+pub(crate) struct App<'a> {
     kost: &'a Kost,
     secret: String,
     recovery: Vec<String>,
@@ -30,14 +31,14 @@ struct App<'a> {
 
 impl App<'_> {
     /// What it shows now.
-    fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         let secret = Secret::try_from_base32(&self.secret).unwrap();
         let totp = Builder::new().with_secret(secret).build().unwrap();
         totp.generate(u64::try_from(self.kost.clock.now().timestamp()).unwrap()).to_string()
     }
 
     /// Another than it shows now or a step away.
-    fn wrong_code(&self) -> String {
+    pub(crate) fn wrong_code(&self) -> String {
         let digit = if self.code().starts_with('9') { '8' } else { '9' };
         format!("{digit}{}", &self.code()[1..])
     }
@@ -48,7 +49,7 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
 }
 
 /// Turns the second factor on, as its owner does.
-async fn turn_on<'a>(kost: &'a Kost, email: &str) -> App<'a> {
+pub(crate) async fn turn_on<'a>(kost: &'a Kost, email: &str) -> App<'a> {
     let browser = Browser::of(kost, email).await;
     let page = browser.post_privately("/second-factor/offer", &[("password", PASSWORD)]).await;
     assert!(page.contains("<svg ") && !page.contains("<script>"), "{page}");
@@ -71,7 +72,7 @@ async fn half(kost: &Kost, email: &str) -> String {
 }
 
 /// What comes of a log-in with this code.
-async fn enter(kost: &Kost, half: &str, code: &str) -> StatusCode {
+pub(crate) async fn enter(kost: &Kost, half: &str, code: &str) -> StatusCode {
     let fields = [("half", half), ("code", code), ("next", "/admin/rooms")];
     let answer = Browser::open(kost).send_form("/login/code", &fields, &[]).await;
     let has_cookie = answer.headers.get("set-cookie").is_some();
@@ -197,6 +198,29 @@ async fn a_second_factor_is_turned_off_by_the_password_and_audited(kost: Kost) {
     assert_eq!(Browser::of(&kost, &sari).await.get("").await.status, StatusCode::OK);
     let row = audit::newest(&kost.db, None, 1).await.unwrap().remove(0);
     assert_eq!((row.action.as_str(), row.actor.as_str()), ("second-factor.disable", sari.as_str()));
+    kost.close().await;
+}
+
+async fn an_operator_resets_a_second_factor_and_the_password_is_enough(kost: Kost) {
+    let (sari, wati) = (kost.admin("Sari").await, kost.admin("Wati").await);
+    let (app, _others) = (turn_on(&kost, &sari).await, turn_on(&kost, &wati).await);
+    let reset = ["admin", "reset-second-factor", &sari];
+    assert!(kost.types(&reset, "").contains("logs in with the password alone"));
+    assert_eq!(Browser::of(&kost, &sari).await.get("").await.status, StatusCode::OK);
+    let (status, _) = login(&kost, &json!({ "email": sari, "password": PASSWORD })).await;
+    assert_eq!(status, StatusCode::OK);
+    let row = audit::newest(&kost.db, None, 1).await.unwrap().remove(0);
+    assert_eq!(
+        (row.action.as_str(), row.actor.as_str()),
+        ("second-factor.disable", "kasir admin reset-second-factor")
+    );
+    assert!(kost.types(&reset, "").contains("has no second factor"), "it is gone");
+    // Of the others it says nothing, and the old telephone is worth nothing after another was set up.
+    half(&kost, &wati).await;
+    let newer = turn_on(&kost, &sari).await;
+    let half = half(&kost, &sari).await;
+    assert_eq!(enter(&kost, &half, &app.recovery[0]).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(enter(&kost, &half, &newer.recovery[0]).await, StatusCode::SEE_OTHER);
     kost.close().await;
 }
 

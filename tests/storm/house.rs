@@ -186,7 +186,7 @@ impl House {
         let midtrans = at_hand.midtrans.clone().towards(self.sky.sim.base_url()).unwrap();
         let context = roles::context_with(&parts, midtrans.clone()).unwrap();
         let midtrans = midtrans.guarded(Arc::new(gate));
-        let router = http::router(Arc::new(roles::app_with(&parts, at_hand.passwords.clone())));
+        let router = http::router(Arc::new(roles::app_with(&parts, at_hand.passwords.clone()).unwrap()));
         Process {
             db: parts.db.clone(),
             queue: parts.queue.clone(),

@@ -12,9 +12,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("midtrans", &["domain"]),
     ("midtrans-sim", &["clock"]),
     ("courier", &["domain"]),
+    ("oidc", &["clock", "domain"]),
     ("queue", &["clock", "domain", "store"]),
     ("workers", &["clock", "courier", "domain", "midtrans", "queue", "store"]),
-    ("kasir", &["clock", "courier", "domain", "midtrans", "midtrans-sim", "queue", "store", "workers"]),
+    (
+        "kasir",
+        &["clock", "courier", "domain", "midtrans", "midtrans-sim", "oidc", "queue", "store", "workers"],
+    ),
     ("xtask", &[]),
 ];
 
@@ -47,9 +51,15 @@ const KEPT: &[Kept] = &[
     Kept { library: "sqlx", by: &["store"], in_tests_of: &["kasir"], because: "SQL lives in crates/store" },
     Kept {
         library: "reqwest",
-        by: &["courier", "midtrans", "midtrans-sim"],
+        by: &["courier", "midtrans", "midtrans-sim", "oidc"],
         in_tests_of: &["kasir"],
-        because: "calls go out through crates/midtrans and crates/courier, which have the time-outs",
+        because: "calls go out through crates/midtrans, crates/courier and crates/oidc, which have the time-outs",
+    },
+    Kept {
+        library: "openidconnect",
+        by: &["oidc"],
+        in_tests_of: &[],
+        because: "crates/oidc knows what to believe",
     },
     Kept {
         library: "lettre",

@@ -185,7 +185,8 @@ fn the_example_file_holds_every_default() {
         .filter_map(|line| line.strip_prefix("# ")?.split_once(" = "))
         .map(|(key, _)| key.to_owned());
     let keys: BTreeSet<String> = keys.chain(example.keys().cloned()).chain(shown).collect();
-    let files = ["file", "limits", "methods", "reminders"].map(|name| format!("src/config/{name}.rs"));
+    let files =
+        ["file", "limits", "methods", "oidc", "reminders"].map(|name| format!("src/config/{name}.rs"));
     let lines = files.iter().flat_map(|name| code_lines(name));
     let lines = lines.filter(|(_, line)| !line.contains(": Option<Secret>"));
     let fields = lines.filter_map(|(_, line)| {

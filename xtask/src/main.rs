@@ -5,6 +5,7 @@ mod browser;
 mod chaos;
 mod clients;
 mod controls;
+mod deb;
 mod house;
 mod load;
 mod model;
@@ -57,6 +58,7 @@ Examples:
   cargo xtask storm --seeds 1000                     storms over the whole service
   cargo xtask chaos --short                          kill what can be killed, and lose nothing
   cargo xtask package                                an archive for a small server
+  cargo xtask package --deb                          and a package of Debian
   cargo xtask test --only unit                       seconds, no servers
   cargo xtask test --no-lint -- -p store             one crate, both databases
   cargo xtask servers -- cargo nextest run -p store  the same without the ceremony

@@ -8,6 +8,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
+use crate::deb::Deb;
 use crate::steps::{cargo, root, step, target_dir};
 
 /// What goes along with the program, from the root of the workspace; in the archive there are no folders.
@@ -28,6 +29,9 @@ pub(crate) struct Package {
     /// Take a debug build, which is made quickly: for a try.
     #[arg(long)]
     dev: bool,
+    /// Make a package of Debian besides, with `dpkg-deb`.
+    #[arg(long)]
+    deb: bool,
 }
 
 impl Package {
@@ -36,8 +40,11 @@ impl Package {
         let build = ["build", "--locked", "--package", "kasir", "--bin", "kasir", "--profile", profile];
         step("build", &mut cargo(&build))?;
         let program = target_dir().join(folder).join("kasir");
-        let archive = pack(&program, &target_dir().join("package"), env!("CARGO_PKG_VERSION"))?;
-        println!("{}", archive.display());
+        let (into, version) = (target_dir().join("package"), env!("CARGO_PKG_VERSION"));
+        println!("{}", pack(&program, &into, version)?.display());
+        if self.deb {
+            println!("{}", Deb { program: &program, into: &into, version }.make()?.display());
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -68,7 +75,7 @@ fn pack(program: &Path, into: &Path, version: &str) -> Result<PathBuf> {
     Ok(archive)
 }
 
-fn place(from: &Path, to: &Path, mode: u32) -> Result<()> {
+pub(crate) fn place(from: &Path, to: &Path, mode: u32) -> Result<()> {
     fs::copy(from, to).with_context(|| format!("{} cannot be copied", from.display()))?;
     fs::set_permissions(to, fs::Permissions::from_mode(mode))?;
     Ok(())

@@ -37,6 +37,7 @@ pub mod effects;
 pub mod findings;
 pub mod gaps;
 pub mod history;
+pub mod identities;
 pub mod jobs;
 pub mod journal;
 pub mod ledger;

@@ -42,6 +42,7 @@ mod endings;
 mod failures;
 mod gaps;
 mod house;
+mod identities;
 mod journal;
 mod ledger;
 mod money;
