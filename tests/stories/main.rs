@@ -53,6 +53,7 @@ mod repeats;
 mod rest;
 mod reversals;
 mod roles;
+mod sealing;
 mod second_factor;
 mod sessions;
 mod statements;

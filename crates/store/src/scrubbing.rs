@@ -53,11 +53,14 @@ pub(crate) fn of_money(text: &str) -> Option<String> {
 /// Whether something was taken away.
 fn scrub(value: &mut Value) -> bool {
     match value {
-        Value::Object(members) => members.iter_mut().fold(false, |found, (name, member)| {
-            let is_kept = KEPT.contains(&name.as_str());
-            (if is_kept { scrub_inner(member) } else { erase(member) }) || found
-        }),
-        Value::Array(items) => items.iter_mut().fold(false, |found, item| scrub(item) || found),
+        Value::Object(members) => {
+            let scrub_member = |(name, member): (&String, &mut Value)| match KEPT.contains(&name.as_str()) {
+                true => scrub_inner(member),
+                false => erase(member),
+            };
+            count(members.iter_mut().map(scrub_member)) > 0
+        }
+        Value::Array(items) => count(items.iter_mut().map(scrub)) > 0,
         other => erase(other),
     }
 }
@@ -66,9 +69,14 @@ fn scrub(value: &mut Value) -> bool {
 fn scrub_inner(value: &mut Value) -> bool {
     match value {
         Value::Object(_) => scrub(value),
-        Value::Array(items) => items.iter_mut().fold(false, |found, item| scrub_inner(item) || found),
+        Value::Array(items) => count(items.iter_mut().map(scrub_inner)) > 0,
         _ => false,
     }
+}
+
+/// All of them are looked at.
+fn count(found: impl Iterator<Item = bool>) -> usize {
+    found.filter(|found| *found).count()
 }
 
 fn erase(value: &mut Value) -> bool {

@@ -2,6 +2,7 @@
 //! not. Once it is gone, the row and its link of the chain are as they were, and the words are read by nobody.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -91,11 +92,11 @@ pub(crate) async fn open(db: &Db, mut rows: Vec<Row>) -> Result<Vec<Row>, StoreE
     for row in &mut rows {
         let id = row.subject.strip_prefix("tenant:").and_then(|id| id.parse::<i64>().ok());
         let Some(id) = id.filter(|_| is_sealed(row)) else { continue };
-        if !known.contains_key(&id) {
+        if let Entry::Vacant(place) = known.entry(id) {
             let kept: Option<Option<String>> =
                 read!(db, pool => sqlx::query_scalar(FIND).bind(id).fetch_optional(pool).await?);
             let key = kept.flatten().map(|sealed| key_of(db.keys(), id, sealed)).transpose();
-            known.insert(id, key);
+            place.insert(key);
         }
         let key = known.get(&id);
         for text in [&mut row.before, &mut row.after].into_iter().flatten() {
