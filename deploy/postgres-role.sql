@@ -30,7 +30,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO kasir_service;
 
 -- Rows of the journal, of the audit and of a payment's history are written once.
 GRANT INSERT ON
-    api_keys, audit, bills, dashboard_sessions, findings, gateway_calls, idempotency_keys, job_attempts, jobs,
+    api_keys, audit, bills, dashboard_sessions, data_keys, findings, gateway_calls, idempotency_keys, job_attempts, jobs,
     notifications, paused_kinds, payment_history, payment_methods, payment_tries, payments, postings, processes,
     reconciliation_items, reconciliations, recovery_codes, refresh_tokens, refunds, reminders, rooms,
     second_factors, statement_lines, statements, tenancies, users
@@ -42,8 +42,12 @@ GRANT UPDATE ON
     rooms, second_factors, statement_lines, statements, tenancies, users, watermarks
     TO kasir_service;
 
+-- What tells of a person is sealed anew, or forgotten; that there was a call or an attempt stays.
+GRANT UPDATE (answer) ON gateway_calls TO kasir_service;
+GRANT UPDATE (note) ON job_attempts TO kasir_service;
+
 -- What is not about money is forgotten when it is old.
 GRANT DELETE ON
-    dashboard_sessions, gateway_calls, idempotency_keys, job_attempts, jobs, notifications, paused_kinds,
+    dashboard_sessions, data_keys, gateway_calls, idempotency_keys, job_attempts, jobs, notifications, paused_kinds,
     processes, reconciliation_items, recovery_codes, refresh_tokens, second_factors
     TO kasir_service;

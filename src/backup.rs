@@ -42,7 +42,7 @@ pub(crate) async fn backup(config: &Config, options: &BackupOptions) -> anyhow::
     if let Some((_, to)) = &secret {
         must_be_free(to)?;
     }
-    let db = roles::open_migrated_database(config).await?;
+    let db = roles::open_locked_database(config).await?;
     let draft = Draft::beside(target)?;
     backup::copy_into(&db, draft.path()).await?;
     let contents = backup::look_over(draft.path()).await?;

@@ -41,7 +41,7 @@ pub(crate) struct PruneOptions {
 
 /// Prints the trial balance, and fails when the journal does not say what the payments say.
 pub(crate) async fn balance(config: &Config) -> anyhow::Result<()> {
-    let db = roles::open_migrated_database(config).await?;
+    let db = roles::open_locked_database(config).await?;
     let balances = journal::trial_balance(&db).await?;
     println!("{:<14} {:>20} {:>20} {:>20}", "account", "debit", "credit", "balance");
     for one in &balances {
@@ -61,7 +61,7 @@ pub(crate) async fn balance(config: &Config) -> anyhow::Result<()> {
 /// Prints whether the audit is as it was written, and fails when it is not.
 pub(crate) async fn audit(config: &Config, command: &AuditCommand) -> anyhow::Result<()> {
     let AuditCommand::Verify = command;
-    let db = roles::open_migrated_database(config).await?;
+    let db = roles::open_locked_database(config).await?;
     let audit::Verified { rows, unchained, head, broken_at } = audit::verify(&db).await?;
     println!("as written     {rows:>10}");
     println!("not chained    {unchained:>10}");
@@ -88,7 +88,7 @@ pub(crate) async fn evidence(config: &Config, options: &EvidenceOptions) -> anyh
 
 /// Forgets what is older than it has to be kept, in batches.
 pub(crate) async fn prune(config: &Config, clock: &Clock, options: &PruneOptions) -> anyhow::Result<()> {
-    let db = roles::open_migrated_database(config).await?;
+    let db = roles::open_locked_database(config).await?;
     let retention = config.file.retention();
     if options.dry_run {
         tell("would be forgotten", &pruning::prunable(&db, &retention, clock.now()).await?);

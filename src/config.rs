@@ -18,8 +18,9 @@ use std::time::Duration;
 
 use domain::Secret;
 use queue::RedisSettings;
+use store::DataKey;
 
-use keys::{api_keys, secret, secrets};
+use keys::{api_keys, data_keys, secret, secrets};
 
 use crate::http::TlsFiles;
 
@@ -67,6 +68,8 @@ pub struct Config {
     pub secret: Option<Secret>,
     /// Proves to the provider that logs admins in that we are we.
     pub oidc_client_secret: Option<Secret>,
+    /// What personal data is encrypted under, the newest first; none: it is kept in plain text.
+    pub data_keys: Vec<DataKey>,
     /// Where the built-in simulator listens.
     pub simulator_addr: SocketAddr,
     /// Where reminders go.
@@ -144,6 +147,7 @@ impl Config {
             notification_keys: secrets(env, "MIDTRANS_NOTIFICATION_KEYS"),
             api_keys: api_keys(env, &mut mistakes),
             secret: secret(env, &database_url, &mut mistakes),
+            data_keys: data_keys(env, &mut mistakes),
             database_url: Secret::from(database_url),
             public_url,
             oidc_client_secret,
@@ -289,10 +293,24 @@ mod tests {
             ("API_KEYS", "web=short,nonsense"),
             ("MIDTRANS_CLIENT_KEY", "SB-Mid-client-x"),
             ("KASIR_SECRET", "short"),
+            ("KASIR_DATA_KEYS", "k1:short,k2"),
             ("KASIR_PUBLIC_URL", "kost.example"),
         ];
         let Mistakes(mistakes) = load(&env, "[limits]\nbody_kilobytes = 3\n").unwrap_err();
-        assert_eq!(mistakes.len(), 9, "{mistakes:#?}");
+        assert_eq!(mistakes.len(), 11, "{mistakes:#?}");
+    }
+
+    #[test]
+    fn data_keys_are_read_in_their_order_and_never_shown() {
+        let key = |id, byte| DataKey::text(id, [byte; 32]).expose().to_owned();
+        let list = format!("{},\n{}\n", key("k2", 2), key("k1", 1));
+        let config = load(&[("KASIR_DATA_KEYS", &list)], "").unwrap();
+        let ids: Vec<&str> = config.data_keys.iter().map(DataKey::id).collect();
+        assert_eq!(ids, ["k2", "k1"]);
+        assert!(!format!("{config:?}").contains(key("", 1).trim_start_matches(':')));
+        let twice = format!("{},{}", key("k1", 2), key("k1", 1));
+        let Mistakes(mistakes) = load(&[("KASIR_DATA_KEYS", &twice)], "").unwrap_err();
+        assert!(mistakes.len() == 1 && mistakes[0].contains("twice"), "{mistakes:?}");
     }
 
     #[test]
@@ -370,10 +388,15 @@ mod tests {
             ("KASIR_PUBLIC_URL", "https://kost.test"),
             ("KASIR_WEBHOOK_URL", "https://hush.example/?key=hush"),
             ("KASIR_WEBHOOK_SECRET", "hush-hush-hush-hush-hush-hush-hush"),
+            ("KASIR_DATA_KEYS", "k1:hushhushhushhushhushhushhushhushhushhushhus="),
         ];
         let shown = format!("{:?}", load(&env, "[oidc]\nissuer = \"https://id.test\"\nclient_id = \"kasir\"\n[reminders]\nfrom = \"kost@kost.test\"\n").unwrap());
         assert!(!shown.contains("hush"), "{shown}");
-        let env = [("API_KEYS", "web=hush,hush-hush"), ("KASIR_SECRET", "hush")];
+        let env = [
+            ("API_KEYS", "web=hush,hush-hush"),
+            ("KASIR_SECRET", "hush"),
+            ("KASIR_DATA_KEYS", "k1:hush,hush"),
+        ];
         let shown = load(&env, "").unwrap_err().to_string();
         assert!(!shown.contains("hush"), "{shown}");
     }

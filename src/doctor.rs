@@ -26,9 +26,10 @@ const PROBE_MAX: Duration = Duration::from_secs(10);
 const PATH: &str = "/api/midtrans-notification";
 
 /// What is checked when nothing can be, in the order in which it is told.
-const CHECKS: [&str; 11] = [
+const CHECKS: [&str; 12] = [
     house::CONFIGURATION,
     house::DATABASE,
+    house::KEYS,
     house::REDIS,
     gateway::GATEWAY,
     gateway::KEY,
@@ -65,6 +66,7 @@ What is checked, in the configuration that `kasir api` and `kasir worker` have (
 environment):
   configuration        it loads, and the key belongs to the host
   database, Redis      they answer, and no migration is missing
+  data keys            personal data is encrypted, and no key is missing that something is encrypted under
   gateway              it can be reached, over TLS 1.2 or newer
   server key           it is accepted; asked is the status of an order that nobody made
   clock                ours and the gateway's agree

@@ -5,6 +5,7 @@ pub mod csv;
 mod dashboard;
 pub mod demo;
 mod descriptors;
+pub mod dossier;
 pub mod evidence;
 pub mod foresight;
 pub mod heartbeat;

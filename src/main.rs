@@ -2,11 +2,13 @@
 
 mod backup;
 mod books;
+mod data_keys;
 mod doctor;
 mod healthcheck;
 mod import;
 mod keys;
 mod reconcile;
+mod tenant;
 mod welcome;
 
 use std::path::PathBuf;
@@ -55,6 +57,7 @@ Environment (wins over kasir.toml, which wins over the defaults):
   KASIR_WEBHOOK_SECRET        signs those calls, 32 characters or more
   KASIR_OIDC_CLIENT_SECRET    of the provider of log-ins that kasir.toml names
   KASIR_SECRET                32 characters or more, the same for all processes
+  KASIR_DATA_KEYS             what personal data is encrypted under, the newest first: id:key,id:key
   KASIR_CONFIG                the file [kasir.toml]
   KASIR_SIMULATOR_ADDR        where the built-in simulator listens [127.0.0.1:9090]
   RUST_LOG, KASIR_LOG_FORMAT  what is logged; json or text
@@ -81,6 +84,12 @@ enum Command {
     /// People who run the house.
     #[command(subcommand)]
     Admin(keys::AdminCommand),
+    /// What is held about one tenant: printed for them, or forgotten.
+    #[command(subcommand)]
+    Tenant(tenant::TenantCommand),
+    /// Keys that personal data is encrypted under: drawn here, listed, and changed for newer ones.
+    #[command(subcommand)]
+    Key(data_keys::KeyCommand),
     /// Check the way of the money, from the keys to the notification URL, and say what to do about what is wrong.
     Doctor(doctor::Options),
     /// Check that the process of this machine or container does its work, for Docker and monitors. Exits with 1 if not.
@@ -128,12 +137,16 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         println!("{}", kasir::http::openapi());
         return Ok(ExitCode::SUCCESS);
     }
+    let clock = Clock::system();
+    if let Some(Command::Key(data_keys::KeyCommand::New { id })) = cli.command {
+        data_keys::new(&clock, id)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     telemetry::start();
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         bail!("the TLS provider could not be installed");
     }
     let config = Config::load();
-    let clock = Clock::system();
     match cli.command {
         // Mistakes of the configuration are findings among others.
         Some(Command::Doctor(options)) => return doctor::run(&options, config, clock).await,
@@ -153,6 +166,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Restore(options)) => backup::restore(&config?, &options).await,
         Some(Command::Seed) => seed(&config?, &clock).await,
         Some(Command::ApiKey(command)) => keys::api_key(&config?, &clock, command).await,
+        Some(Command::Tenant(command)) => tenant::run(&config?, &clock, command).await,
+        Some(Command::Key(command)) => data_keys::run(&config?, &clock, command).await,
         Some(Command::Admin(command)) => keys::admin(&config?, &clock, command).await,
     }?;
     Ok(ExitCode::SUCCESS)
@@ -165,6 +180,8 @@ async fn serve(mut config: Config, clock: Clock) -> anyhow::Result<()> {
     let listener = roles::bind(config.addr).await?;
     let db = roles::open_database(&config).await?;
     store::migrate(&db).await?;
+    roles::unlock(&db).await?;
+    roles::warn_of_plain_text(&config);
     methods::offer_all(&db).await?;
     let secret = roles::installation_secret(&config, &clock)?;
     let queue = Queue::open(db.clone(), clock.clone(), config.redis.as_ref())?;
@@ -207,6 +224,7 @@ async fn play(config: Config, clock: Clock, roles: Roles) -> anyhow::Result<()> 
     )?;
     let listener = if roles.api { Some(roles::bind(config.addr).await?) } else { None };
     let db = roles::open_migrated_database(&config).await?;
+    roles::warn_of_plain_text(&config);
     let secret = roles::installation_secret(&config, &clock)?;
     let queue = Queue::open(db.clone(), clock.clone(), config.redis.as_ref())?;
     if let Some(listener) = &listener {
@@ -226,7 +244,7 @@ async fn migrate(config: &Config) -> anyhow::Result<()> {
 }
 
 async fn seed(config: &Config, clock: &Clock) -> anyhow::Result<()> {
-    let db = roles::open_database(config).await?;
+    let db = roles::open_migrated_database(config).await?;
     let secret = roles::installation_secret(config, clock)?;
     demo::seed(&db, clock, &secret).await?;
     welcome::print_logins(&demo::logins(&secret));

@@ -11,7 +11,7 @@ use courier::Links;
 use domain::Secret;
 use midtrans::Midtrans;
 use queue::{Queue, Stop, Workforce};
-use store::Db;
+use store::{Db, Keys};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -69,7 +69,7 @@ pub struct Parts {
     pub secret: Secret,
 }
 
-/// Opens the database.
+/// Opens the database. What is sealed in it stays so until [`unlock`].
 ///
 /// # Errors
 /// When it does not answer.
@@ -78,20 +78,55 @@ pub async fn open_database(config: &Config) -> anyhow::Result<Db> {
     let options = store::Options {
         connections: limits.db_connections,
         wait: Duration::from_secs(limits.db_wait_s),
+        keys: Arc::new(Keys::new(config.data_keys.clone(), || Clock::system().random())),
         ..store::Options::default()
     };
     store::connect(config.database_url.expose(), &options).await.context("DATABASE_URL cannot be opened")
 }
 
-/// Opens the database, which must have all migrations.
+/// Opens the database, which must have all migrations, for work that reads nothing sealed.
 ///
 /// # Errors
 /// When it does not answer, or lacks some.
-pub async fn open_migrated_database(config: &Config) -> anyhow::Result<Db> {
+pub async fn open_locked_database(config: &Config) -> anyhow::Result<Db> {
     let db = open_database(config).await?;
     let missing = store::pending_migrations(&db).await?;
     anyhow::ensure!(missing == 0, "the database lacks {missing} migration(s): run `kasir migrate` first");
     Ok(db)
+}
+
+/// Opens the database, which must have all migrations, and what is sealed in it.
+///
+/// # Errors
+/// When it does not answer, lacks some, or has no use for our keys.
+pub async fn open_migrated_database(config: &Config) -> anyhow::Result<Db> {
+    let db = open_locked_database(config).await?;
+    unlock(&db).await?;
+    Ok(db)
+}
+
+/// Holds the data keys against the books. What a key has sealed that is not here is told, and cannot be read; payments go
+/// on without it.
+///
+/// # Errors
+/// When the keys are none of those that the books were sealed with.
+pub async fn unlock(db: &Db) -> anyhow::Result<()> {
+    for id in store::keys::unlock(db, Clock::system().now()).await? {
+        tracing::error!(
+            key = id,
+            "KASIR_DATA_KEYS lacks a key that is in use; what it sealed cannot be read"
+        );
+    }
+    Ok(())
+}
+
+/// Says so where personal data is kept in plain text.
+pub fn warn_of_plain_text(config: &Config) {
+    if config.data_keys.is_empty() {
+        tracing::warn!(
+            "KASIR_DATA_KEYS is not set: personal data is kept in plain text; `kasir key new` makes a key"
+        );
+    }
 }
 
 /// The secret of this installation: from the configuration, or made once and kept in a file beside the SQLite file.

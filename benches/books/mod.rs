@@ -1,26 +1,20 @@
-//! Books on PostgreSQL with any number of payments in them, and the life of one more, as the measurements play it.
+//! Books on PostgreSQL with any number of payments in them.
 
 use std::time::Duration;
 
-use domain::{
-    BillId, Event, Instruction, Invoice, Learned, Method, Payment, PaymentId, Rupiah, State, Time, UserId,
-};
-use queue::{Job as _, Reason, SubmitCharge, SyncPayment};
+use domain::{Event, Time};
+use queue::{Job as _, Reason, SyncPayment};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
-use store::calls::GatewayCall;
-use store::creation::{Creation, NewPayment};
-use store::history::Source;
 use store::ledger::{Claim, Claimed, NewJob};
 use store::notifications::{About, NewNotification};
-use store::payments::Change;
-use store::{Db, Options, Written, calls, creation, ledger, notifications, payments};
+use store::{Db, Options, ledger, notifications};
 
-const TENANTS: i64 = 500;
-const AMOUNT: i64 = 500_000;
+pub(crate) const TENANTS: i64 = 500;
+pub(crate) const AMOUNT: i64 = 500_000;
 /// Rows written in one statement.
 const BATCH: i64 = 100_000;
 /// The size of a notification and of an answer, as the gateway sends them for a virtual account.
-const BODY_BYTES: usize = 620;
+pub(crate) const BODY_BYTES: usize = 620;
 
 /// Books in a database of their own.
 pub(crate) struct Books {
@@ -28,8 +22,6 @@ pub(crate) struct Books {
     pub(crate) url: String,
     admin: PgConnection,
     name: String,
-    /// Bills with a greater id are unpaid.
-    pub(crate) paid: i64,
 }
 
 impl Books {
@@ -61,7 +53,7 @@ impl Books {
         for sql in numbering(paid) {
             run(&mut writer, &sql).await;
         }
-        Self { db, url, admin, name, paid }
+        Self { db, url, admin, name }
     }
 
     pub(crate) async fn close(mut self) {
@@ -70,7 +62,7 @@ impl Books {
     }
 }
 
-pub(crate) async fn run(connection: &mut PgConnection, sql: &str) {
+async fn run(connection: &mut PgConnection, sql: &str) {
     connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
 }
 
@@ -151,52 +143,6 @@ pub(crate) fn at(ms: i64) -> Time {
     Time::from_timestamp_millis(1_800_000_000_000 + ms).unwrap()
 }
 
-/// From the wish to the money, with all that a worker writes down on the way. The gateway is not there.
-pub(crate) async fn is_paid(books: &Books, number: i64) {
-    let db = &books.db;
-    let invoice = format!("NEW-{number}");
-    let bill = books.paid + number;
-    let (payment, job) = want(db, &invoice, bill).await;
-    let charge = claim(db, job).await;
-    let asked = moved(db, (&payment, State::Asked, &Event::Asked), &Learned::default(), None).await;
-    calls::record(db, &call(&invoice, "POST")).await.unwrap();
-    let learned = Learned {
-        transaction_id: Some(format!("tx-{invoice}").try_into().unwrap()),
-        instruction: Some(Instruction::VirtualAccount {
-            bank: "bca".to_owned(),
-            number: format!("812785{number:011}"),
-        }),
-        expires_at: Some(at(86_400_000)),
-        settled_at: None,
-    };
-    moved(db, (&asked, State::Pending, &Event::Accepted), &learned, Some(&charge)).await;
-    let told = tell(db, &invoice).await.expect("a new notification comes with its job");
-    let sync = claim(db, told).await;
-    let pending = payments::find(db, payment.id).await.unwrap().unwrap();
-    assert!(ledger::holds(db, &sync.lease, at(1)).await.unwrap());
-    calls::record(db, &call(&invoice, "GET")).await.unwrap();
-    let paid = Learned { settled_at: Some(at(3)), ..Learned::default() };
-    moved(db, (&pending, State::Paid, &Event::Settled), &paid, Some(&sync)).await;
-}
-
-async fn want(db: &Db, invoice: &str, bill: i64) -> (Payment, domain::JobId) {
-    let new = NewPayment {
-        invoice: Invoice::try_from(invoice).unwrap(),
-        bill_id: BillId(bill),
-        tenant_id: UserId(bill % TENANTS + 1),
-        method: Method::Bca,
-        amount: Rupiah::try_from(AMOUNT).unwrap(),
-        payer_phone: None,
-        supersedes: None,
-        next_check_at: at(60_000),
-    };
-    let jobs = |payment_id| vec![SubmitCharge { payment_id }.new_job(at(0))];
-    match creation::create(db, &new, jobs, at(0)).await.unwrap() {
-        Creation::Made(payment, jobs) => (*payment, jobs[0]),
-        other => panic!("{other:?}"),
-    }
-}
-
 /// The gateway's notification that a payment was paid. Gives the job that looks into it.
 pub(crate) async fn tell(db: &Db, invoice: &str) -> Option<domain::JobId> {
     let transaction = format!("tx-{invoice}");
@@ -218,71 +164,7 @@ fn sync_of(about: About) -> NewJob {
     SyncPayment { payment_id, reason: Reason::Notification }.new_job(at(1))
 }
 
-/// Nothing but the rows of notifications, in one statement, flushed.
-pub(crate) async fn insert_bare(connection: &mut PgConnection, from: i64, many: i64) {
-    const SQL: &str = "
-        INSERT INTO notifications (body_hash, body, kind, order_id, verified, received_at, seen_at, transaction_id, event)
-        SELECT hash, body, 'payment', order_id, TRUE, 1, 1, transaction, 'settled'
-        FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[]) AS told (hash, body, order_id, transaction)";
-    let orders: Vec<String> = (from..from + many).map(|number| format!("BARE-{number}")).collect();
-    let bodies: Vec<String> =
-        orders.iter().map(|order| format!("{order}{}", "x".repeat(BODY_BYTES))).collect();
-    let hashes: Vec<String> = bodies.iter().map(|body| kasir::http::name_of_body(body.as_bytes())).collect();
-    let transactions: Vec<String> = orders.iter().map(|order| format!("tx-{order}")).collect();
-    let query = sqlx::query(SQL).bind(hashes).bind(bodies).bind(orders).bind(transactions);
-    query.execute(connection).await.unwrap();
-}
-
-/// Jobs that wait.
-pub(crate) async fn write_jobs(db: &Db, many: i64) -> Vec<domain::JobId> {
-    let jobs: Vec<NewJob> =
-        (1..=many).map(|id| SubmitCharge { payment_id: PaymentId(id) }.new_job(at(0))).collect();
-    let mut ids = Vec::new();
-    for some in jobs.chunks(1_000) {
-        ids.extend(ledger::add(db, some, at(0)).await.unwrap());
-    }
-    ids
-}
-
 pub(crate) async fn claim(db: &Db, job_id: domain::JobId) -> Claimed {
     let claim = Claim { job_id, token: format!("{:026}", job_id.0), length: Duration::from_secs(60) };
     ledger::claim(db, claim, at(1)).await.unwrap().expect("nobody else claims it")
-}
-
-fn call(invoice: &str, method: &str) -> GatewayCall {
-    GatewayCall {
-        name: Some(invoice.to_owned()),
-        method: method.to_owned(),
-        path: format!("/v2/{invoice}/status"),
-        http: Some(200),
-        answer: "x".repeat(BODY_BYTES),
-        error: None,
-        at: at(2),
-        took: Duration::from_millis(100),
-    }
-}
-
-async fn moved(
-    db: &Db,
-    (payment, to, event): (&Payment, State, &Event),
-    learned: &Learned,
-    completes: Option<&Claimed>,
-) -> Payment {
-    let change = Change {
-        payment,
-        to,
-        learned,
-        event: event.as_str(),
-        source: Source::Charge,
-        detail: "",
-        finding: None,
-        refunds: &[],
-        checked: true,
-        next_check_at: (to != State::Paid).then(|| at(60_000)),
-        jobs: &[],
-        completes: completes.map(|claimed| &claimed.lease),
-    };
-    let (written, _) = payments::change(db, &change, at(2)).await.unwrap();
-    assert_eq!(written, Written::Done);
-    payments::find(db, payment.id).await.unwrap().unwrap()
 }

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::*;
 
-const VARIABLES: [&str; 18] = [
+const VARIABLES: [&str; 19] = [
     "DATABASE_URL",
     "REDIS_URL",
     "KASIR_ADDR",
@@ -23,6 +23,7 @@ const VARIABLES: [&str; 18] = [
     "API_KEYS",
     "API_KEYS_FILE",
     "KASIR_SECRET",
+    "KASIR_DATA_KEYS",
     "KASIR_SECRET_FILE",
     "KASIR_OIDC_CLIENT_SECRET",
     "KASIR_OIDC_CLIENT_SECRET_FILE",

@@ -1,6 +1,7 @@
 //! Keys and secrets of the environment: of the front ends, of the gateway's notifications, and of this installation.
 
 use domain::Secret;
+use store::DataKey;
 
 pub(super) fn secrets(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Vec<Secret> {
     let list = env(name).unwrap_or_default();
@@ -21,6 +22,25 @@ pub(super) fn api_keys(
                 .push(format!("API_KEYS: entry {} needs a name and a key of 16 characters", place + 1)),
             None if pair.trim().is_empty() => {}
             None => mistakes.push(format!("API_KEYS: entry {} is not of the form name=key", place + 1)),
+        }
+    }
+    keys
+}
+
+/// The keys that personal data is encrypted under, the newest first.
+pub(super) fn data_keys(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> Vec<DataKey> {
+    let mut keys: Vec<DataKey> = Vec::new();
+    for (place, text) in env("KASIR_DATA_KEYS").unwrap_or_default().split([',', '\n']).enumerate() {
+        let place = place + 1;
+        match DataKey::parse(text.trim()) {
+            _ if text.trim().is_empty() => {}
+            Ok(key) if keys.iter().any(|known| known.id() == key.id()) => {
+                mistakes.push(format!("KASIR_DATA_KEYS: the id of entry {place} stands there twice"));
+            }
+            Ok(key) => keys.push(key),
+            Err(why) => {
+                mistakes.push(format!("KASIR_DATA_KEYS: entry {place} {why}; `kasir key new` makes one"))
+            }
         }
     }
     keys

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::Secret;
 
 /// What may be in a file instead of the environment, where every process of the same user can read it.
-pub const SECRETS: [&str; 11] = [
+pub const SECRETS: [&str; 12] = [
     "DATABASE_URL",
     "REDIS_URL",
     "MIDTRANS_SERVER_KEY",
@@ -13,6 +13,7 @@ pub const SECRETS: [&str; 11] = [
     "MIDTRANS_NOTIFICATION_KEYS",
     "API_KEYS",
     "KASIR_SECRET",
+    "KASIR_DATA_KEYS",
     "KASIR_SMTP_URL",
     "KASIR_WEBHOOK_URL",
     "KASIR_WEBHOOK_SECRET",

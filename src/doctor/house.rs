@@ -4,10 +4,11 @@ use kasir::config::{Config, Mistakes};
 use kasir::roles;
 use store::Db;
 
-use super::{Check, Doctor, in_time};
+use super::{Check, Doctor, Verdict, in_time};
 
 pub(super) const CONFIGURATION: &str = "configuration";
 pub(super) const DATABASE: &str = "database";
+pub(super) const KEYS: &str = "data keys";
 pub(super) const REDIS: &str = "Redis";
 
 /// A configuration with mistakes in it.
@@ -24,7 +25,9 @@ impl Doctor {
     pub(super) async fn check_house(&mut self) -> Option<Db> {
         self.report.tell(Check::ok(CONFIGURATION, environment(&self.config)));
         let (check, db) = database(&self.config).await;
-        self.report.tell(check);
+        let is_whole = self.report.tell(check) == Verdict::Ok;
+        let keys = keys(&self.config, db.as_ref().filter(|_| is_whole)).await;
+        self.report.tell(keys);
         let redis = self.redis().await;
         self.report.tell(redis);
         db
@@ -98,10 +101,39 @@ fn migrations(db: &Db, missing: usize) -> Check {
     }
 }
 
+const PLAIN: &str = "KASIR_DATA_KEYS is not set: personal data is in plain text";
+
+/// Whether personal data is encrypted, and can be read.
+async fn keys(config: &Config, db: Option<&Db>) -> Check {
+    let Some(db) = db else {
+        return Check::skipped(
+            KEYS,
+            "there is no database, or none with all migrations, to hold them against",
+        );
+    };
+    let has_real_money =
+        config.gateway.as_ref().is_some_and(|gateway| !gateway.server_key.expose().starts_with("SB-"));
+    let make =
+        "make one with `kasir key new`, set KASIR_DATA_KEYS for all processes, and run `kasir key rotate`";
+    match in_time(store::keys::check(db)).await {
+        Err(why) => Check::failed(KEYS, why, "give all processes the keys that the books were sealed with"),
+        Ok(missing) if !missing.is_empty() => Check::failed(
+            KEYS,
+            format!("missing: {}; what these sealed cannot be read", missing.join(", ")),
+            "put them back into KASIR_DATA_KEYS, behind the newest",
+        ),
+        Ok(_) => match config.data_keys.first() {
+            Some(newest) => Check::ok(KEYS, format!("{} seals; none is missing", newest.id())),
+            None if config.gateway.is_none() => Check::skipped(KEYS, PLAIN),
+            None if has_real_money => Check::failed(KEYS, PLAIN, make),
+            None => Check::warning(KEYS, PLAIN, make),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
 
     fn config(pairs: &[(&str, &str)]) -> Config {
         let find =

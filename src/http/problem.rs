@@ -71,6 +71,8 @@ pub enum Problem {
     JobNeeded,
     /// The money cannot be given back, or not so much of it.
     NotRefundable(String),
+    /// The tenant's money is not over yet.
+    MoneyOpen(String),
     /// Somebody lives in the room.
     RoomOccupied,
     /// Another room has the code.
@@ -131,6 +133,7 @@ impl Problem {
             Self::JobNotWaiting,
             Self::JobNeeded,
             Self::NotRefundable(String::new()),
+            Self::MoneyOpen(String::new()),
             Self::RoomOccupied,
             Self::RoomCodeTaken,
             Self::EmailTaken,
@@ -186,9 +189,10 @@ impl Problem {
     /// What exactly is wrong, where the kind of problem does not say it.
     pub(crate) fn detail(&self) -> Option<&str> {
         match self {
-            Self::Malformed(detail) | Self::Unprocessable(detail) | Self::NotRefundable(detail) => {
-                Some(detail)
-            }
+            Self::Malformed(detail)
+            | Self::Unprocessable(detail)
+            | Self::NotRefundable(detail)
+            | Self::MoneyOpen(detail) => Some(detail),
             _ => None,
         }
     }

@@ -193,13 +193,15 @@ async fn a_bare_machine_is_well_once_kasir_serves_and_nothing_is_made_before() {
     assert_eq!(told.code, Some(0), "{}", told.text);
     println!("{}", told.text);
     let lines: Vec<&str> = told.text.lines().collect();
-    assert_eq!(lines.len(), CHECKS.len() + 2, "{}", told.text);
-    for (line, name) in lines.iter().zip(CHECKS) {
-        let verdict = if name == "Redis" { "skipped" } else { "ok" };
+    let mut checks = CHECKS.to_vec();
+    checks.insert(2, "data keys");
+    assert_eq!(lines.len(), checks.len() + 2, "{}", told.text);
+    for (line, name) in lines.iter().zip(checks) {
+        let verdict = if ["Redis", "data keys"].contains(&name) { "skipped" } else { "ok" };
         assert!(line.starts_with(&format!("{verdict:<8} {name:<20} ")), "{line}");
     }
     assert!(told.text.contains("only the local address was checked"));
-    assert!(lines[12].contains("as it should be"));
+    assert!(lines[13].contains("as it should be"));
     let secret = std::fs::read_to_string(kasir.path().join("kasir.secret")).unwrap();
     assert!(!told.text.contains(secret.trim()) && !told.text.contains("SB-Mid"));
 }
@@ -214,7 +216,12 @@ async fn a_house_on_postgresql_and_redis_is_well_until_redis_or_the_gateway_is_g
     let told = doctor(dir.path(), &kost.environment(port), &["--json"]).await;
     told.assert_well_but(&[]);
     told.assert("database", "ok", &["PostgreSQL"]);
+    // A sandbox whose people are in plain text. With real money that would be a failure.
+    told.assert("data keys", "warning", &["kasir key new"]);
     assert_eq!(told.code, Some(0));
+    let key = ("KASIR_DATA_KEYS", store::DataKey::text("k1", [1; 32]).expose().to_owned());
+    let keyed = [&kost.environment(port)[..], &[key]].concat();
+    doctor(dir.path(), &keyed, &["--json"]).await.assert("data keys", "ok", &["k1 seals"]);
     assert!(kost.secrets().iter().all(|secret| !told.text.contains(secret)), "{}", told.text);
 
     kost.redis.kill().await;

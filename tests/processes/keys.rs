@@ -5,9 +5,14 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 fn kasir(dir: &Path, words: &[&str], input: &str) -> Output {
+    kasir_in(dir, words, input, &[])
+}
+
+fn kasir_in(dir: &Path, words: &[&str], input: &str, environment: &[(&str, &str)]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kasir"))
         .args(words)
         .env_clear()
+        .envs(environment.iter().copied())
         .current_dir(dir)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -31,6 +36,65 @@ fn complains(dir: &Path, words: &[&str], input: &str) -> String {
     let complaint = String::from_utf8(ended.stderr).unwrap();
     assert!(!ended.status.success() && complaint.lines().count() == 1, "{words:?}: {complaint}");
     complaint
+}
+
+#[test]
+fn personal_data_comes_under_a_key_and_then_under_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    says(dir, &["migrate"], "");
+    says(
+        dir,
+        &["admin", "create", "--email", "sari@kost.test", "--name", "Ibu Sari"],
+        "a good long password\n",
+    );
+    let with = |keys: &str, words: &[&str]| {
+        std::fs::write(dir.join("keys"), keys).unwrap();
+        kasir_in(dir, words, "", &[("KASIR_DATA_KEYS_FILE", "keys")])
+    };
+    let told = |ended: Output| {
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    assert!(complains(dir, &["key", "rotate"], "").contains("kasir key new"));
+    assert!(!kasir(dir, &["key", "new", "--id", "not good"], "").status.success());
+    let (old, new) =
+        (says(dir, &["key", "new", "--id", "old"], ""), says(dir, &["key", "new", "--id", "new"], ""));
+    assert!(old.starts_with("old:") && new.starts_with("new:") && old[4..] != new[4..], "{old} {new}");
+    assert!(says(dir, &["key", "new"], "").starts_with("k20"));
+
+    assert!(told(with(&old, &["key", "rotate", "--dry-run"])).contains("1 would be sealed"));
+    assert!(told(with(&old, &["key", "rotate"])).contains("1 sealed, 0 left"));
+    assert!(told(with(&old, &["key", "list"])).contains("in use, seals"));
+    let file = std::fs::read(dir.join("kasir.db")).unwrap();
+    let refused = complains(dir, &["admin", "rank", "sari@kost.test", "staff"], "");
+    assert!(refused.contains("\"old\"") && refused.contains("KASIR_DATA_KEYS"), "{refused}");
+    assert!(file.windows(7).any(|bytes| bytes == b"x1.old.") || dir.join("kasir.db-wal").exists());
+
+    let ring = format!("{new}{old}");
+    assert!(told(with(&ring, &["admin", "rank", "sari@kost.test", "staff"])).contains("as staff"));
+    let rotated = told(with(&ring, &["key", "rotate", "--batch", "1"]));
+    assert!(rotated.contains("nothing is sealed under old any more"), "{rotated}");
+    assert!(told(with(&new, &["admin", "rank", "sari@kost.test", "owner"])).contains("as owner"));
+    assert!(told(with(&new, &["audit", "verify"])).contains("as written"));
+    assert!(!with(&old, &["key", "rotate"]).status.success(), "the old key is no longer in use");
+}
+
+#[test]
+fn an_operator_tells_a_tenant_and_forgets_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    says(dir, &["migrate"], "");
+    says(dir, &["seed"], "");
+    let told: serde_json::Value = serde_json::from_str(&says(dir, &["tenant", "export", "3"], "")).unwrap();
+    assert!(
+        told["email"].as_str().unwrap().contains('@') && told["bills"].as_array().unwrap().len() > 1,
+        "{told}"
+    );
+    let refused = complains(dir, &["tenant", "erase", "3", "--reason", "asked for it"], "");
+    assert!(refused.contains("a bill is not paid"), "{refused}");
+    assert!(complains(dir, &["tenant", "export", "4711"], "").contains("no tenant 4711"));
+    assert!(complains(dir, &["tenant", "erase", "3", "--reason", " "], "").contains("--reason"));
 }
 
 #[test]

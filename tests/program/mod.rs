@@ -35,6 +35,7 @@ impl Program {
         let parts = parts::open(config, clock).await;
         let (db, queue) = (parts.db.clone(), parts.queue.clone());
         store::migrate(&db).await.unwrap();
+        roles::unlock(&db).await.unwrap();
         methods::offer_all(&db).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let serving = CancellationToken::new();

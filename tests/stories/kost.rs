@@ -148,7 +148,7 @@ impl Kost {
         };
         let sim = Simulator::start(options).await.unwrap();
         let mut env = environment(setup, &directory, sim.base_url(), &clock).await;
-        env.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        env.splice(..0, more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let find = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
         let config = Config::from_parts(&find, file).unwrap();
         let program = Program::start(config.clone(), &clock).await;
@@ -464,9 +464,20 @@ impl Kost {
             self.assert_books_agree(&transaction).await;
         }
         let spoken = format!("{}\n{}", self.said.lock().unwrap(), log::heard());
-        for secret in
-            [SERVER_KEY, CLIENT_KEY, API_KEY, SECRET, PASSWORD, HOOK_SECRET, MAIL_PASSWORD, CLIENT_SECRET]
-        {
+        let key = data_key("k1", 1);
+        let (_, key) = key.split_once(':').unwrap();
+        let all = [
+            SERVER_KEY,
+            CLIENT_KEY,
+            API_KEY,
+            SECRET,
+            PASSWORD,
+            HOOK_SECRET,
+            MAIL_PASSWORD,
+            CLIENT_SECRET,
+            key,
+        ];
+        for secret in all {
             assert!(!spoken.contains(secret), "a secret was told: {}", around(&spoken, secret));
         }
         self.program.ends();
@@ -558,10 +569,17 @@ async fn environment(
             let redis =
                 std::env::var("KASIR_TEST_REDIS").unwrap_or_else(|_| panic!("KASIR_TEST_REDIS {HOW_TO_RUN}"));
             env.push(("REDIS_URL", redis));
+            // Every story is told with personal data in plain text, and encrypted.
+            env.push(("KASIR_DATA_KEYS", data_key("k1", 1)));
             env.push(("KASIR_REDIS_NAMESPACE", name));
         }
     }
     env
+}
+
+/// A key for personal data.
+pub(crate) fn data_key(id: &str, byte: u8) -> String {
+    store::DataKey::text(id, [byte; 32]).expose().to_owned()
 }
 
 async fn fresh_database(name: &str) -> String {

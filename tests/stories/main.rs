@@ -54,6 +54,7 @@ mod repeats;
 mod rest;
 mod reversals;
 mod roles;
+mod sealing;
 mod second_factor;
 mod sessions;
 mod single_sign_on;

@@ -29,8 +29,11 @@ const fn owner(status: u16) -> [u16; 7] {
 /// Method and path as the README writes them, the body, and what each role is answered.
 fn table() -> Vec<(&'static str, Value, [u16; 7])> {
     // Last, for afterwards the tenant is gone.
+    let told = ("GET /api/admin/tenants/{id}/export", Value::Null, owner(200));
+    // Money is open: a payment is under way.
+    let forgotten = ("POST /api/admin/tenants/{id}/erase", json!({ "reason": "asked for it" }), owner(409));
     let leaves = ("DELETE /api/admin/tenants/{id}", Value::Null, staff(200, 404));
-    of_the_house().into_iter().chain(of_the_jobs()).chain([leaves]).collect()
+    of_the_house().into_iter().chain(of_the_jobs()).chain([told, forgotten, leaves]).collect()
 }
 
 fn of_the_jobs() -> Vec<(&'static str, Value, [u16; 7])> {

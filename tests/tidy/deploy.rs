@@ -24,11 +24,14 @@ fn tables_updated_on_conflict(text: &str) -> BTreeSet<String> {
     befores.take(count).filter_map(|found| table(found?.1)).collect()
 }
 
-/// What the file grants for this verb.
+/// What the file grants for this verb, on whole tables and on a column.
 fn granted(role: &str, verb: &str) -> BTreeSet<String> {
-    let Some((_, rest)) = role.split_once(&format!("GRANT {verb} ON\n")) else { return BTreeSet::new() };
+    let columns =
+        role.lines().filter_map(|line| line.strip_prefix(&format!("GRANT {verb} ("))?.split_once(" ON "));
+    let columns = columns.filter_map(|(_, rest)| rest.split_whitespace().next().map(str::to_owned));
+    let Some((_, rest)) = role.split_once(&format!("GRANT {verb} ON\n")) else { return columns.collect() };
     let (list, _) = rest.split_once("TO kasir_service").unwrap();
-    list.split(',').map(|name| name.trim().to_owned()).collect()
+    list.split(',').map(|name| name.trim().to_owned()).chain(columns).collect()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ledger::{self, NewJob};
 use crate::time::millis;
-use crate::{Db, Page, StoreError, Tx, in_tx, read};
+use crate::{Db, Page, StoreError, Tx, in_tx, read, shredding};
 
 /// Rows that are read at a time when the chain is verified.
 const PAGE_ROWS: i64 = 1_000;
@@ -218,7 +218,8 @@ pub async fn newest(db: &Db, before_id: Option<i64>, limit: i64) -> Result<Vec<R
         SELECT id, at, actor, action, subject, before, after, reason FROM audit
         WHERE id < $1 ORDER BY id DESC LIMIT $2";
     let before_id = before_id.unwrap_or(i64::MAX);
-    Ok(read!(db, pool => sqlx::query_as(SQL).bind(before_id).bind(limit).fetch_all(pool).await?))
+    let rows = read!(db, pool => sqlx::query_as(SQL).bind(before_id).bind(limit).fetch_all(pool).await?);
+    shredding::open(db, rows).await
 }
 
 /// Which rows are wanted.
@@ -242,14 +243,15 @@ pub async fn list(db: &Db, filter: &AuditFilter, page: Page) -> Result<Vec<Row>,
         WHERE id < $1 AND ($2 IS NULL OR actor = $2) AND ($3 IS NULL OR action = $3)
             AND ($4 IS NULL OR subject = $4)
         ORDER BY id DESC LIMIT $5";
-    Ok(read!(db, pool => sqlx::query_as(SQL)
+    let rows = read!(db, pool => sqlx::query_as(SQL)
         .bind(page.below())
         .bind(&filter.actor)
         .bind(&filter.action)
         .bind(&filter.subject)
         .bind(page.limit)
         .fetch_all(pool)
-        .await?))
+        .await?);
+    shredding::open(db, rows).await
 }
 
 /// What was done to `subject`, oldest first, at most a thousand rows.
@@ -260,7 +262,8 @@ pub async fn of_subject(db: &Db, subject: &str) -> Result<Vec<Row>, StoreError> 
     const SQL: &str = "
         SELECT id, at, actor, action, subject, before, after, reason FROM audit
         WHERE subject = $1 ORDER BY id LIMIT 1000";
-    Ok(read!(db, pool => sqlx::query_as(SQL).bind(subject).fetch_all(pool).await?))
+    let rows = read!(db, pool => sqlx::query_as(SQL).bind(subject).fetch_all(pool).await?);
+    shredding::open(db, rows).await
 }
 
 /// What was done to jobs about a payment, oldest first, at most a thousand rows.

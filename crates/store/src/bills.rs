@@ -4,8 +4,9 @@ use domain::{BillId, BillStatus, Period, RoomId, Rupiah, Time, UserId};
 use serde_json::json;
 
 use crate::audit::{self, By};
+use crate::personal::Columns;
 use crate::time::{millis, opt_from_millis, opt_millis};
-use crate::{Db, Page, Refusal, StoreError, Tx, Undone, in_tx, read, write};
+use crate::{Db, Keys, Page, Refusal, StoreError, Tx, Undone, in_tx, read, write};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -164,14 +165,15 @@ struct EntryRow {
     #[sqlx(flatten)]
     bill: Row,
     room_code: String,
-    tenant_name: String,
+    #[sqlx(flatten)]
+    tenant: Columns,
 }
 
 macro_rules! select_entries {
     ($rest:literal) => {
         concat!(
             "SELECT bills.id, bills.tenant_id, bills.year, bills.month, bills.amount, bills.status, bills.title, ",
-            "bills.due_at, rooms.code AS room_code, users.name AS tenant_name ",
+            "bills.due_at, rooms.code AS room_code, users.email, users.name, users.phone, users.personal ",
             "FROM bills JOIN rooms ON rooms.id = bills.room_id JOIN users ON users.id = bills.tenant_id ",
             "WHERE bills.voided_at IS NULL ",
             $rest
@@ -179,12 +181,11 @@ macro_rules! select_entries {
     };
 }
 
-impl TryFrom<EntryRow> for Entry {
-    type Error = StoreError;
-
-    fn try_from(row: EntryRow) -> Result<Self, StoreError> {
-        let EntryRow { bill, room_code, tenant_name } = row;
-        Ok(Self { bill: bill.try_into()?, room_code, tenant_name })
+impl EntryRow {
+    fn open(self, keys: &Keys) -> Result<Entry, StoreError> {
+        let Self { bill, room_code, tenant } = self;
+        let tenant_name = tenant.open(keys, bill.tenant_id)?.name;
+        Ok(Entry { bill: bill.try_into()?, room_code, tenant_name })
     }
 }
 
@@ -195,7 +196,7 @@ impl TryFrom<EntryRow> for Entry {
 pub async fn entry(db: &Db, id: BillId) -> Result<Option<Entry>, StoreError> {
     const SQL: &str = select_entries!("AND bills.id = $1");
     let row: Option<EntryRow> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
-    row.map(Entry::try_from).transpose()
+    row.map(|row| row.open(db.keys())).transpose()
 }
 
 /// A page of the bills of the house, newest first; void ones are left out.
@@ -206,7 +207,7 @@ pub async fn of_house(db: &Db, page: Page) -> Result<Vec<Entry>, StoreError> {
     const SQL: &str = select_entries!("AND bills.id < $1 ORDER BY bills.id DESC LIMIT $2");
     let rows: Vec<EntryRow> = read!(db, pool => sqlx::query_as(SQL)
         .bind(page.below()).bind(page.limit).fetch_all(pool).await?);
-    rows.into_iter().map(Entry::try_from).collect()
+    rows.into_iter().map(|row| row.open(db.keys())).collect()
 }
 
 /// A bill for something else than the rent.

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use domain::Time;
 
+use crate::sealing::Place;
 use crate::time::{from_millis, millis, opt_from_millis};
 use crate::together::Batch;
 use crate::tx::{column, on_server, unflushed};
-use crate::{Db, StoreError, read, write};
+use crate::{Db, Keys, StoreError, read, write};
 
 /// So many calls are listed at most.
 const CALLS_MAX: usize = 1_000;
@@ -46,20 +47,31 @@ struct Row {
     took_ms: i64,
 }
 
-impl From<Row> for GatewayCall {
+impl Row {
     /// The database takes no status and no time that would not fit.
-    fn from(row: Row) -> Self {
-        Self {
+    fn open(self, keys: &Keys) -> Result<GatewayCall, StoreError> {
+        let row = self;
+        let answer = keys.open(&place(&self::row(&row.path, row.at)), row.answer)?;
+        Ok(GatewayCall {
             name: row.name,
             method: row.method,
             path: row.path,
             http: row.http.and_then(|status| u16::try_from(status).ok()),
-            answer: row.answer,
+            answer,
             error: row.error,
             at: from_millis(row.at),
             took: Duration::from_millis(u64::try_from(row.took_ms).unwrap_or_default()),
-        }
+        })
     }
+}
+
+/// Of one millisecond and one path all answers are of the same thing.
+fn row(path: &str, at: i64) -> String {
+    format!("{path} {at}")
+}
+
+pub(crate) fn place(row: &str) -> Place<'_> {
+    Place::new("gateway_calls", "answer", row)
 }
 
 /// Keeps one call.
@@ -67,9 +79,11 @@ impl From<Row> for GatewayCall {
 /// # Errors
 /// When the database does.
 pub async fn record(db: &Db, call: &GatewayCall) -> Result<(), StoreError> {
+    let answer = db.keys().seal(&place(&row(&call.path, millis(call.at))), &call.answer)?;
+    let sealed = GatewayCall { answer, ..call.clone() };
     match db.shared() {
-        Some(turns) => turns.calls.ask(db, call.clone()).await,
-        None => record_alone(db, call).await,
+        Some(turns) => turns.calls.ask(db, sealed).await,
+        None => record_alone(db, &sealed).await,
     }
 }
 
@@ -149,5 +163,5 @@ pub async fn of_names(db: &Db, names: &[&str]) -> Result<Vec<GatewayCall>, Store
     }
     rows.sort_by_key(|row| row.id);
     rows.truncate(CALLS_MAX);
-    Ok(rows.into_iter().map(GatewayCall::from).collect())
+    rows.into_iter().map(|row| row.open(db.keys())).collect()
 }

@@ -1,12 +1,12 @@
 //! Changes of payments, with all that must commit together with them.
 
-use domain::{FindingKind, Instruction, JobId, Learned, Payment, ReportedRefund, Rupiah, State, Time};
+use domain::{FindingKind, JobId, Learned, Payment, ReportedRefund, Rupiah, State, Time};
 
 use crate::findings::NewFinding;
 use crate::history::{Entry, Source};
 use crate::ledger::{Finish, Lease, NewJob};
 use crate::moves::Move;
-use crate::payments::settle_bill;
+use crate::payments::{sealed_instruction, settle_bill};
 use crate::time::{millis, opt_millis};
 use crate::{
     Db, StoreError, Tx, Written, effects, findings, history, in_tx, journal, ledger, refunds, tries,
@@ -146,6 +146,7 @@ async fn update(tx: &mut Tx, change: &Change<'_>, now: Time) -> Result<bool, Sto
         WHERE id = $1 AND version = $2";
     let Change { payment, to, learned, .. } = change;
     let Sets { refunded, paid_at, asked_at } = change.sets(now);
+    let instruction = sealed_instruction(tx.keys(), &payment.invoice, learned.instruction.as_ref())?;
     let rows = in_tx!(tx, conn => sqlx::query(SQL)
         .bind(payment.id.0)
         .bind(payment.version)
@@ -153,7 +154,7 @@ async fn update(tx: &mut Tx, change: &Change<'_>, now: Time) -> Result<bool, Sto
         .bind(to.failure().map(domain::Failure::as_str))
         .bind(refunded.map(Rupiah::get))
         .bind(learned.transaction_id.as_ref().map(|id| id.as_str()))
-        .bind(learned.instruction.as_ref().and_then(instruction_json))
+        .bind(instruction)
         .bind(opt_millis(learned.expires_at))
         .bind(opt_millis(paid_at))
         .bind(opt_millis(asked_at))
@@ -181,10 +182,6 @@ async fn look(tx: &mut Tx, change: &Change<'_>, now: Time) -> Result<bool, Store
         .await?
         .rows_affected());
     Ok(rows == 1)
-}
-
-pub(crate) fn instruction_json(instruction: &Instruction) -> Option<String> {
-    serde_json::to_string(instruction).ok()
 }
 
 async fn report_double_payment(tx: &mut Tx, payment: &Payment, now: Time) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! New payments of many bills in one transaction. As with moves, only what goes as it should is done here; whoever is
 //! refused, or wants another payment replaced, is heard alone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Invoice, Method, Payment, PaymentId, Rupiah, State, Time};
@@ -9,7 +10,7 @@ use crate::creation::{Creation, NewPayment, create_alone};
 use crate::enqueueing::enqueue_many;
 use crate::ledger::NewJob;
 use crate::moves::{irregular, lock_bills, settle_bills};
-use crate::payments::Row;
+use crate::payments::{Row, payer_columns};
 use crate::server::Begun;
 use crate::time::millis;
 use crate::together::Batch;
@@ -103,14 +104,18 @@ async fn none_is_closed(tx: &mut Begun, bills: &[i64]) -> Result<(), StoreError>
 async fn insert(tx: &mut Begun, wishes: &[Wanted]) -> Result<Vec<Payment>, StoreError> {
     const SQL: &str = "
         INSERT INTO payments (invoice, bill_id, tenant_id, method, amount, state, created_at, updated_at,
-                              next_check_at, payer_phone)
-        SELECT invoice, bill, tenant, method, amount, 'created', at, at, next_check, phone
+                              next_check_at, payer_phone, payer_sealed)
+        SELECT invoice, bill, tenant, method, amount, 'created', at, at, next_check, phone, sealed
         FROM UNNEST($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
-                    $8::text[]) AS new (invoice, bill, tenant, method, amount, at, next_check, phone)
+                    $8::text[], $9::text[])
+            AS new (invoice, bill, tenant, method, amount, at, next_check, phone, sealed)
         ON CONFLICT DO NOTHING
         RETURNING id, invoice, bill_id, tenant_id, method, amount, state, failure, refunded, transaction_id,
                   instruction, created_at, asked_at, expires_at, paid_at, checked_at, superseded_at, supersedes_id,
-                  payer_phone, version";
+                  payer_phone, payer_sealed, version";
+    let keys = Arc::clone(tx.keys());
+    let phone = |one: &Wanted| payer_columns(&keys, &one.new.invoice, one.phone.as_deref());
+    let phones = wishes.iter().map(phone).collect::<Result<Vec<_>, _>>()?;
     let rows: Vec<Row> = sqlx::query_as(SQL)
         .bind(column!(wishes, one => Invoice::as_str(&one.new.invoice)))
         .bind(column!(wishes, one => one.new.bill_id.0))
@@ -119,10 +124,11 @@ async fn insert(tx: &mut Begun, wishes: &[Wanted]) -> Result<Vec<Payment>, Store
         .bind(column!(wishes, one => Rupiah::get(one.new.amount)))
         .bind(column!(wishes, one => millis(one.now)))
         .bind(column!(wishes, one => millis(one.new.next_check_at)))
-        .bind(column!(wishes, one => one.phone.as_deref()))
+        .bind(column!(phones, one => one.0.as_deref()))
+        .bind(column!(phones, one => one.1.as_deref()))
         .fetch_all(tx.connection()?)
         .await?;
-    let mut made = rows.into_iter().map(Payment::try_from).collect::<Result<Vec<_>, _>>()?;
+    let mut made = rows.into_iter().map(|row| row.open(&keys)).collect::<Result<Vec<_>, _>>()?;
     if made.len() < wishes.len() {
         return Err(irregular());
     }

@@ -1,5 +1,7 @@
 //! New payments: the row, its history, its jobs and what it takes the place of, in one transaction.
 
+use std::sync::Arc;
+
 use domain::{BillId, Invoice, JobId, Method, Payment, PaymentId, Rupiah, Time, UserId};
 
 use crate::creating::Wanted;
@@ -92,12 +94,14 @@ pub(crate) async fn create_alone(
 async fn insert(tx: &mut Tx, new: &NewPayment<'_>, now: Time) -> Result<Option<Payment>, StoreError> {
     const SQL: &str = "
         INSERT INTO payments (invoice, bill_id, tenant_id, method, amount, state, created_at, updated_at,
-                              next_check_at, supersedes_id, payer_phone)
-        VALUES ($1, $2, $3, $4, $5, 'created', $6, $6, $7, $8, $9)
+                              next_check_at, supersedes_id, payer_phone, payer_sealed)
+        VALUES ($1, $2, $3, $4, $5, 'created', $6, $6, $7, $8, $9, $10)
         ON CONFLICT DO NOTHING
         RETURNING id, invoice, bill_id, tenant_id, method, amount, state, failure, refunded, transaction_id,
                   instruction, created_at, asked_at, expires_at, paid_at, checked_at, superseded_at, supersedes_id,
-                  payer_phone, version";
+                  payer_phone, payer_sealed, version";
+    let keys = Arc::clone(tx.keys());
+    let (phone, sealed) = payments::payer_columns(&keys, &new.invoice, new.payer_phone)?;
     let row: Option<Row> = in_tx!(tx, conn => sqlx::query_as(SQL)
         .bind(new.invoice.as_str())
         .bind(new.bill_id.0)
@@ -107,8 +111,9 @@ async fn insert(tx: &mut Tx, new: &NewPayment<'_>, now: Time) -> Result<Option<P
         .bind(millis(now))
         .bind(millis(new.next_check_at))
         .bind(new.supersedes.map(|old| old.id.0))
-        .bind(new.payer_phone)
+        .bind(phone)
+        .bind(sealed)
         .fetch_optional(conn)
         .await?);
-    row.map(Payment::try_from).transpose()
+    row.map(|row| row.open(&keys)).transpose()
 }

@@ -4,7 +4,7 @@ use domain::{Time, UserId};
 
 use crate::people::{self, Person};
 use crate::time::{from_millis, millis};
-use crate::{Db, StoreError, Tx, in_tx, read, write};
+use crate::{Db, Keys, StoreError, Tx, in_tx, read, write};
 
 /// A session that goes on.
 #[derive(Debug, Clone)]
@@ -28,15 +28,13 @@ struct Row {
     expires_at: i64,
 }
 
-impl TryFrom<Row> for Session {
-    type Error = StoreError;
-
-    fn try_from(row: Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            person: row.person.try_into()?,
-            created_at: from_millis(row.began_at),
-            seen_at: from_millis(row.seen_at),
-            expires_at: from_millis(row.expires_at),
+impl Row {
+    fn open(self, keys: &Keys) -> Result<Session, StoreError> {
+        Ok(Session {
+            person: self.person.open(keys)?,
+            created_at: from_millis(self.began_at),
+            seen_at: from_millis(self.seen_at),
+            expires_at: from_millis(self.expires_at),
         })
     }
 }
@@ -71,14 +69,14 @@ pub async fn begin(
 /// When the database does.
 pub async fn find(db: &Db, token_hash: &str, now: Time) -> Result<Option<Session>, StoreError> {
     const SQL: &str = "
-        SELECT u.id, u.email, u.name, u.phone, u.role, u.rank, u.password_hash, u.second_factor_since,
+        SELECT u.id, u.email, u.name, u.phone, u.personal, u.role, u.rank, u.password_hash, u.second_factor_since,
                s.created_at AS began_at, s.seen_at, s.expires_at
         FROM dashboard_sessions s JOIN users u ON u.id = s.user_id
         WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2
             AND u.role = 'admin' AND u.deleted_at IS NULL";
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL)
         .bind(token_hash).bind(millis(now)).fetch_optional(pool).await?);
-    row.map(Session::try_from).transpose()
+    row.map(|row| row.open(db.keys())).transpose()
 }
 
 /// Writes down that a session is used, and until when it goes on.

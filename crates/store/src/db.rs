@@ -13,7 +13,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection as _, SqlitePool};
 
 use crate::turns::Turns;
-use crate::{Server, StoreError, effects, read};
+use crate::{Keys, Server, StoreError, effects, read};
 
 static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
@@ -35,6 +35,8 @@ pub enum Db {
         readers: SqlitePool,
         /// What is done for many at once.
         turns: Arc<Turns>,
+        /// What seals and opens personal data.
+        keys: Arc<Keys>,
     },
     /// A server.
     Postgres(Server),
@@ -45,6 +47,13 @@ impl Db {
         match self {
             Self::Sqlite { turns, .. } => turns,
             Self::Postgres(server) => server.turns(),
+        }
+    }
+
+    pub(crate) fn keys(&self) -> &Arc<Keys> {
+        match self {
+            Self::Sqlite { keys, .. } => keys,
+            Self::Postgres(server) => server.keys(),
         }
     }
 
@@ -72,7 +81,8 @@ impl Db {
             Self::Sqlite { .. } => self.clone(),
             Self::Postgres(pool) => {
                 let options = pool.options().clone().min_connections(0).max_connections(connections.max(1));
-                Self::Postgres(options.connect_lazy_with((*pool.connect_options()).clone()).into())
+                let apart = options.connect_lazy_with((*pool.connect_options()).clone());
+                Self::Postgres(Server::new(apart, Arc::clone(pool.keys())))
             }
         }
     }
@@ -87,11 +97,18 @@ pub struct Options {
     pub wait: Duration,
     /// What a single statement may take on PostgreSQL.
     pub statement_timeout: Duration,
+    /// What seals and opens personal data; [`crate::keys::unlock`] holds them against the books.
+    pub keys: Arc<Keys>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connections: 10, wait: Duration::from_secs(3), statement_timeout: Duration::from_secs(10) }
+        Self {
+            connections: 10,
+            wait: Duration::from_secs(3),
+            statement_timeout: Duration::from_secs(10),
+            keys: Arc::default(),
+        }
     }
 }
 
@@ -135,7 +152,7 @@ async fn connect_sqlite(url: &str, options: &Options) -> Result<Db, StoreError> 
     };
     let readers =
         pool().max_connections(options.connections.max(1)).connect_with(file.read_only(true)).await?;
-    Ok(Db::Sqlite { writer, readers, turns: Arc::default() })
+    Ok(Db::Sqlite { writer, readers, turns: Arc::default(), keys: Arc::clone(&options.keys) })
 }
 
 /// SQLite ends a transaction by itself when the disk is full. sqlx then counts it as open for ever, and begins no other on
@@ -159,7 +176,7 @@ async fn connect_postgres(url: &str, options: &Options) -> Result<Db, StoreError
         .acquire_timeout(options.wait)
         .connect_with(server)
         .await?;
-    Ok(Db::Postgres(pool.into()))
+    Ok(Db::Postgres(Server::new(pool, Arc::clone(&options.keys))))
 }
 
 /// Brings the schema up to date. Safe to run by many at once, and when there is nothing to do.

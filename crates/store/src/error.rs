@@ -27,6 +27,28 @@ pub enum StoreError {
     /// A copy of the books that is not whole.
     #[error("the copy is no good: {0}")]
     Damaged(String),
+    /// A text that is sealed under a key that is not here.
+    #[error("{place} is sealed under the key {key:?}, which KASIR_DATA_KEYS does not hold")]
+    NoKey {
+        /// Where it stands.
+        place: String,
+        /// The id of the key.
+        key: String,
+    },
+    /// A sealed text that does not open: it was changed, or sealed for another row, or under another key of the same id.
+    #[error(
+        "{place} does not open: it was changed, or belongs to another row, or its key is another of the same id"
+    )]
+    Sealed {
+        /// Where it stands.
+        place: String,
+    },
+    /// The books hold sealed texts, and nobody has handed in a key.
+    #[error("the books were sealed, with the key {0:?} among others, and KASIR_DATA_KEYS names no key")]
+    Keyless(String),
+    /// The keys were not held against the books yet.
+    #[error("the keys were not unlocked: `store::keys::unlock` comes first")]
+    Locked,
     /// The books are on a server, which has tools of its own for this.
     #[error("the books are in PostgreSQL, not in a file")]
     NoFile,

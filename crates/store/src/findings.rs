@@ -5,12 +5,13 @@ use serde_json::json;
 
 use crate::audit::{self, By};
 use crate::time::{from_millis, millis, opt_from_millis};
-use crate::{Db, Page, Refusal, StoreError, Tx, Undone, in_tx, read};
+use crate::{Db, Keys, Page, Refusal, StoreError, Tx, Undone, in_tx, personal, read};
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT f.id, f.kind, f.payment_id, p.invoice, f.detail, f.found_at, f.resolved_at, f.resolution, u.email ",
+            "SELECT f.id, f.kind, f.payment_id, p.invoice, f.detail, f.found_at, f.resolved_at, f.resolution, f.resolved_by, ",
+            "u.email, u.personal ",
             "FROM findings f LEFT JOIN payments p ON p.id = f.payment_id LEFT JOIN users u ON u.id = f.resolved_by ",
             $rest
         )
@@ -63,16 +64,21 @@ struct Row {
     found_at: i64,
     resolved_at: Option<i64>,
     resolution: Option<String>,
+    resolved_by: Option<i64>,
     email: Option<String>,
+    personal: Option<String>,
 }
 
-impl TryFrom<Row> for Finding {
-    type Error = StoreError;
-
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+impl Row {
+    fn open(self, keys: &Keys) -> Result<Finding, StoreError> {
+        let row = self;
         let kind =
             FindingKind::try_from(row.kind.as_str()).map_err(StoreError::corrupt("findings", row.id))?;
-        Ok(Self {
+        let resolved_by = match row.resolved_by.zip(row.personal) {
+            Some((id, sealed)) => Some(personal::open(keys, id, sealed)?.email.as_str().to_owned()),
+            None => row.email,
+        };
+        Ok(Finding {
             id: FindingId(row.id),
             kind,
             payment_id: row.payment_id.map(PaymentId),
@@ -81,7 +87,7 @@ impl TryFrom<Row> for Finding {
             found_at: from_millis(row.found_at),
             resolved_at: opt_from_millis(row.resolved_at),
             resolution: row.resolution,
-            resolved_by: row.email,
+            resolved_by,
         })
     }
 }
@@ -136,7 +142,7 @@ pub async fn list(db: &Db, which: &Which, page: Page) -> Result<Vec<Finding>, St
         .bind(page.limit)
         .fetch_all(pool)
         .await?);
-    rows.into_iter().map(Finding::try_from).collect()
+    rows.into_iter().map(|row| row.open(db.keys())).collect()
 }
 
 /// The newest findings, newest first, at most `limit`.
@@ -154,7 +160,7 @@ pub async fn newest(db: &Db, limit: i64) -> Result<Vec<Finding>, StoreError> {
 pub async fn of_payment(db: &Db, id: PaymentId) -> Result<Vec<Finding>, StoreError> {
     const SQL: &str = select!("WHERE f.payment_id = $1 ORDER BY f.id LIMIT 100");
     let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_all(pool).await?);
-    rows.into_iter().map(Finding::try_from).collect()
+    rows.into_iter().map(|row| row.open(db.keys())).collect()
 }
 
 /// Counts the findings that wait; a test looks at how the databases carry it out.
@@ -198,7 +204,7 @@ pub async fn resolve(db: &Db, id: FindingId, by: &By<'_>) -> Result<Finding, Und
         .await?);
     let found: Option<Row> =
         in_tx!(&mut tx, conn => sqlx::query_as(FIND).bind(id.0).fetch_optional(conn).await?);
-    let finding = Finding::try_from(found.ok_or(Refusal::NotThere)?)?;
+    let finding = found.ok_or(Refusal::NotThere)?.open(db.keys())?;
     let Some(kind) = resolved else { return Err(Refusal::FindingResolved.into()) };
     let after = json!({ "kind": kind, "resolution": resolution });
     let deed = by.deed("finding.resolve", format!("finding:{id}"), (None, Some(after.to_string())));

@@ -4,6 +4,7 @@ use domain::{Email, Time, UserId};
 
 use crate::audit::{self, Actor, By};
 use crate::people::{self, Person};
+use crate::personal::addresses;
 use crate::{Db, Refusal, StoreError, Tx, Undone, in_tx, read};
 
 /// A person as a provider names one.
@@ -23,7 +24,7 @@ pub async fn find(db: &Db, identity: Identity<'_>) -> Result<Option<Person>, Sto
     const SQL: &str = people::select!("WHERE oidc_issuer = $1 AND oidc_subject = $2 AND deleted_at IS NULL");
     let row: Option<people::Row> = read!(db, pool => sqlx::query_as(SQL)
         .bind(identity.issuer).bind(identity.subject).fetch_optional(pool).await?);
-    row.map(Person::try_from).transpose()
+    row.map(|row| row.open(db.keys())).transpose()
 }
 
 /// Binds an identity to the admin with this address.
@@ -34,13 +35,15 @@ pub async fn find(db: &Db, identity: Identity<'_>) -> Result<Option<Person>, Sto
 pub async fn bind(db: &Db, email: &Email, identity: Identity<'_>, by: &By<'_>) -> Result<UserId, Undone> {
     const SQL: &str = "
         UPDATE users SET oidc_issuer = $2, oidc_subject = $3
-        WHERE email = $1 AND role = 'admin' AND deleted_at IS NULL AND oidc_subject IS NULL
+        WHERE email IN ($1, $4) AND role = 'admin' AND deleted_at IS NULL AND oidc_subject IS NULL
             AND NOT EXISTS (SELECT 1 FROM users
                 WHERE oidc_issuer = $2 AND oidc_subject = $3 AND deleted_at IS NULL)
         RETURNING id";
+    let (address, plain) = addresses(db.keys(), email)?;
     let mut tx = Tx::begin(db).await?;
     let user: Option<i64> = in_tx!(&mut tx, conn => sqlx::query_scalar(SQL)
-        .bind(email.as_str()).bind(identity.issuer).bind(identity.subject).fetch_optional(conn).await?);
+        .bind(address).bind(identity.issuer).bind(identity.subject).bind(plain)
+        .fetch_optional(conn).await?);
     let user = UserId(user.ok_or(Refusal::NotThere)?);
     let state = serde_json::json!({ "issuer": identity.issuer, "subject": identity.subject });
     let deed = by.deed("identity.bind", format!("user:{user}"), (None, Some(state.to_string())));
@@ -56,10 +59,11 @@ pub async fn bind(db: &Db, email: &Email, identity: Identity<'_>, by: &By<'_>) -
 pub async fn unbind(db: &Db, email: &Email, by: &By<'_>) -> Result<(), Undone> {
     const SQL: &str = "
         UPDATE users SET oidc_issuer = NULL, oidc_subject = NULL
-        WHERE email = $1 AND deleted_at IS NULL AND oidc_subject IS NOT NULL RETURNING id";
+        WHERE email IN ($1, $2) AND deleted_at IS NULL AND oidc_subject IS NOT NULL RETURNING id";
+    let (address, plain) = addresses(db.keys(), email)?;
     let mut tx = Tx::begin(db).await?;
-    let user: Option<i64> =
-        in_tx!(&mut tx, conn => sqlx::query_scalar(SQL).bind(email.as_str()).fetch_optional(conn).await?);
+    let user: Option<i64> = in_tx!(&mut tx, conn => sqlx::query_scalar(SQL)
+        .bind(address).bind(plain).fetch_optional(conn).await?);
     let user = user.ok_or(Refusal::NotThere)?;
     let deed = by.deed("identity.unbind", format!("user:{user}"), (None, None));
     audit::write_in(&mut tx, &deed, by.now).await?;

@@ -7,6 +7,7 @@ use domain::{AskedBy, JobId, Method, NotificationId, PaymentId, Time};
 
 use crate::enqueueing::enqueue_many;
 use crate::ledger::NewJob;
+use crate::sealing::Place;
 use crate::time::millis;
 use crate::together::Batch;
 use crate::tx::{Tx, column};
@@ -58,7 +59,7 @@ pub async fn record(
 ) -> Result<Option<JobId>, StoreError> {
     let wish = Incoming {
         body_hash: new.body_hash.clone(),
-        body: new.body.to_owned(),
+        body: db.keys().seal(&Place::notification(&new.body_hash), new.body)?,
         kind: new.kind,
         order_id: new.order_id.map(str::to_owned),
         transaction_id: new.transaction_id.map(str::to_owned),

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use domain::{JobId, Learned, Payment, Rupiah, State, Time};
 
-use crate::changing::{Change, change_alone, change_in, instruction_json};
+use crate::changing::{Change, change_alone, change_in};
 use crate::history::Source;
 use crate::journal;
 use crate::ledger::Lease;
+use crate::payments::sealed_instruction;
 use crate::server::Begun;
 use crate::time::{millis, opt_millis};
 use crate::together::Batch;
@@ -175,6 +176,9 @@ async fn update(tx: &mut Begun, moves: &[Move]) -> Result<(), StoreError> {
                     checked_at, next_check_at, at)
         WHERE id = new.payment AND payments.version = new.version";
     let sets = column!(moves, one => one.change().sets(one.now));
+    let instruction =
+        |one: &Move| sealed_instruction(tx.keys(), &one.payment.invoice, one.learned.instruction.as_ref());
+    let instructions = moves.iter().map(instruction).collect::<Result<Vec<_>, _>>()?;
     let updated = sqlx::query(SQL)
         .bind(column!(moves, one => one.payment.id.0))
         .bind(column!(moves, one => one.payment.version))
@@ -182,7 +186,7 @@ async fn update(tx: &mut Begun, moves: &[Move]) -> Result<(), StoreError> {
         .bind(column!(moves, one => one.to.failure().map(domain::Failure::as_str)))
         .bind(column!(sets, set => set.refunded.map(Rupiah::get)))
         .bind(column!(moves, one => one.learned.transaction_id.as_ref().map(|id| id.as_str())))
-        .bind(column!(moves, one => one.learned.instruction.as_ref().and_then(instruction_json)))
+        .bind(instructions)
         .bind(column!(moves, one => opt_millis(one.learned.expires_at)))
         .bind(column!(sets, set => opt_millis(set.paid_at)))
         .bind(column!(sets, set => opt_millis(set.asked_at)))

@@ -7,6 +7,7 @@ pub use crate::intake::{About, NewNotification, record};
 use crate::audit::{self, By};
 use crate::findings::NewFinding;
 use crate::ledger::{Finish, Lease, NewJob};
+use crate::sealing::Place;
 use crate::time::{from_millis, millis, opt_from_millis};
 use crate::{Db, Page, Refusal, StoreError, Tx, Undone, Written, findings, gaps, in_tx, ledger, read, tries};
 
@@ -217,6 +218,7 @@ struct WholeRow {
     #[sqlx(flatten)]
     row: ReceivedRow,
     body: String,
+    body_hash: String,
 }
 
 /// A notification and its body as it came. It may tell of the payer.
@@ -224,9 +226,10 @@ struct WholeRow {
 /// # Errors
 /// When the database does.
 pub async fn body_of(db: &Db, id: NotificationId) -> Result<Option<(Received, String)>, StoreError> {
-    const SQL: &str = received!(", n.body", "WHERE n.id = $1");
+    const SQL: &str = received!(", n.body, n.body_hash", "WHERE n.id = $1");
     let row: Option<WholeRow> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
-    Ok(row.map(|whole| (whole.row.into(), whole.body)))
+    let Some(WholeRow { row, body, body_hash }) = row else { return Ok(None) };
+    Ok(Some((row.into(), db.keys().open(&Place::notification(&body_hash), body)?)))
 }
 
 /// Wants a notification dealt with as if it had just come, by the job that does so. The ids are those of new jobs.
@@ -249,7 +252,7 @@ pub async fn replay(db: &Db, id: NotificationId, job: NewJob, by: &By<'_>) -> Re
 }
 
 /// A notification about a payment, whole, for whoever must prove what the gateway said.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     /// When it first came, in milliseconds since 1970.
     pub received_at: i64,
@@ -278,10 +281,16 @@ impl Told {
 /// # Errors
 /// When the database does.
 pub async fn told_of(db: &Db, payment: PaymentId) -> Result<Vec<Told>, StoreError> {
+    type Columns = (i64, i64, Option<String>, bool, Option<String>, String, String);
     const SQL: &str = "
-        SELECT received_at, seen, event, verified, outcome, body FROM notifications
+        SELECT received_at, seen, event, verified, outcome, body, body_hash FROM notifications
         WHERE payment_id = $1 ORDER BY id LIMIT 1000";
-    Ok(read!(db, pool => sqlx::query_as(SQL).bind(payment.0).fetch_all(pool).await?))
+    let rows: Vec<Columns> = read!(db, pool => sqlx::query_as(SQL).bind(payment.0).fetch_all(pool).await?);
+    let told = |(received_at, seen, event, verified, outcome, body, hash): Columns| {
+        let body = db.keys().open(&Place::notification(&hash), body)?;
+        Ok(Told { received_at, seen, event, verified, outcome, body })
+    };
+    rows.into_iter().map(told).collect()
 }
 
 /// What became of a notification, with all that must commit together with it.

@@ -1,9 +1,12 @@
 //! Payments: attempts to pay a bill, and every change of one.
 
-use domain::{BillId, Invoice, Method, Payment, PaymentId, Rupiah, State, Time, TransactionId, UserId};
+use domain::{
+    BillId, Instruction, Invoice, Method, Payment, PaymentId, Rupiah, State, Time, TransactionId, UserId,
+};
 
+use crate::sealing::Place;
 use crate::time::{from_millis, millis, opt_from_millis};
-use crate::{Db, Page, StoreError, Tx, in_tx, read, searching};
+use crate::{Db, Keys, Page, StoreError, Tx, in_tx, read, searching};
 
 pub use crate::changing::{Change, change};
 pub use crate::searching::PaymentFilter;
@@ -13,7 +16,7 @@ macro_rules! select {
         concat!(
             "SELECT id, invoice, bill_id, tenant_id, method, amount, state, failure, refunded, transaction_id, ",
             "instruction, created_at, asked_at, expires_at, paid_at, checked_at, superseded_at, supersedes_id, payer_phone, ",
-            "version ",
+            "payer_sealed, version ",
             "FROM payments ",
             $($rest),+
         )
@@ -43,27 +46,29 @@ pub(crate) struct Row {
     pub(crate) superseded_at: Option<i64>,
     supersedes_id: Option<i64>,
     payer_phone: Option<String>,
+    payer_sealed: Option<String>,
     version: i64,
 }
 
-impl TryFrom<Row> for Payment {
-    type Error = StoreError;
-
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+impl Row {
+    /// The payment, with what is sealed of it opened.
+    pub(crate) fn open(self, keys: &Keys) -> Result<Payment, StoreError> {
+        let mut row = self;
         let corrupt = StoreError::corrupt("payments", row.id);
         let refunded = Rupiah::try_from(row.refunded).map_err(&corrupt)?;
-        Ok(Self {
+        let (instruction, payer_phone) = (row.instruction(keys), row.payer(keys)?);
+        Ok(Payment {
             id: PaymentId(row.id),
             invoice: Invoice::try_from(row.invoice).map_err(&corrupt)?,
             bill_id: BillId(row.bill_id),
             tenant_id: UserId(row.tenant_id),
             method: Method::try_from(row.method.as_str()).map_err(&corrupt)?,
             amount: Rupiah::try_from(row.amount).map_err(&corrupt)?,
-            payer_phone: row.payer_phone,
+            payer_phone,
             state: State::from_parts(&row.state, row.failure.as_deref(), refunded).map_err(&corrupt)?,
             transaction_id: row.transaction_id.map(TryFrom::try_from).transpose().map_err(&corrupt)?,
             // An instruction of a later Kasir is shown as none, and asked for again.
-            instruction: row.instruction.and_then(|json| serde_json::from_str(&json).ok()),
+            instruction: instruction.and_then(|json| serde_json::from_str(&json).ok()),
             created_at: from_millis(row.created_at),
             asked_at: opt_from_millis(row.asked_at),
             expires_at: opt_from_millis(row.expires_at),
@@ -74,6 +79,45 @@ impl TryFrom<Row> for Payment {
             version: row.version,
         })
     }
+
+    /// One that does not open is none, so that the payment is still asked about: how it stands is in no sealed column.
+    fn instruction(&mut self, keys: &Keys) -> Option<String> {
+        let opened = keys.open(&Place::instruction(&self.invoice), self.instruction.take()?);
+        opened.inspect_err(|error| tracing::error!(%error, "an instruction cannot be shown")).ok()
+    }
+
+    /// Without the payer's number nothing is charged that needs it. Afterwards nobody needs it.
+    fn payer(&mut self, keys: &Keys) -> Result<Option<String>, StoreError> {
+        let Some(sealed) = self.payer_sealed.take() else { return Ok(self.payer_phone.take()) };
+        match keys.open(&Place::payer(&self.invoice), sealed) {
+            Ok(phone) => Ok(Some(phone)),
+            Err(error) if matches!(self.state.as_str(), "created" | "asked") => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+/// The two columns that hold a payer's number: plain, and sealed.
+pub(crate) fn payer_columns(
+    keys: &Keys,
+    invoice: &Invoice,
+    phone: Option<&str>,
+) -> Result<(Option<String>, Option<String>), StoreError> {
+    let Some(phone) = phone else { return Ok((None, None)) };
+    if keys.newest().is_none() {
+        return Ok((Some(phone.to_owned()), None));
+    }
+    Ok((None, Some(keys.seal(&Place::payer(invoice.as_str()), phone)?)))
+}
+
+/// An instruction as it is kept.
+pub(crate) fn sealed_instruction(
+    keys: &Keys,
+    invoice: &Invoice,
+    instruction: Option<&Instruction>,
+) -> Result<Option<String>, StoreError> {
+    let json = instruction.and_then(|instruction| serde_json::to_string(instruction).ok());
+    json.map(|json| keys.seal(&Place::instruction(invoice.as_str()), &json)).transpose()
 }
 
 /// The payment of this row.
@@ -86,7 +130,7 @@ pub async fn find(db: &Db, id: PaymentId) -> Result<Option<Payment>, StoreError>
         Some(turns) => turns.payments.ask(db, id.0).await?,
         None => read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?),
     };
-    row.map(Payment::try_from).transpose()
+    row.map(|row| row.open(db.keys())).transpose()
 }
 
 /// The payment of this invoice.
@@ -99,7 +143,7 @@ pub async fn find_by_invoice(db: &Db, invoice: &Invoice) -> Result<Option<Paymen
         Some(turns) => turns.invoices.ask(db, invoice.as_str().to_owned()).await?,
         None => read!(db, pool => sqlx::query_as(SQL).bind(invoice.as_str()).fetch_optional(pool).await?),
     };
-    row.map(Payment::try_from).transpose()
+    row.map(|row| row.open(db.keys())).transpose()
 }
 
 /// The payment of this transaction of the gateway.
@@ -110,7 +154,7 @@ pub async fn find_by_transaction(db: &Db, id: &TransactionId) -> Result<Option<P
     const SQL: &str = select!("WHERE transaction_id = $1 ORDER BY id DESC LIMIT 1");
     let row: Option<Row> =
         read!(db, pool => sqlx::query_as(SQL).bind(id.as_str()).fetch_optional(pool).await?);
-    row.map(Payment::try_from).transpose()
+    row.map(|row| row.open(db.keys())).transpose()
 }
 
 /// The version of the payment of this row: another one than before means that something changed.
@@ -134,7 +178,7 @@ pub async fn live_of_bill(db: &Db, bill: BillId) -> Result<Option<Payment>, Stor
         Some(turns) => turns.live.ask(db, bill.0).await?.into_iter().find(|row| row.superseded_at.is_none()),
         None => read!(db, pool => sqlx::query_as(SQL).bind(bill.0).fetch_optional(pool).await?),
     };
-    row.map(Payment::try_from).transpose()
+    row.map(|row| row.open(db.keys())).transpose()
 }
 
 /// An earlier payment of the same bill that is still live, wanted or not: while there is one, no other is charged.
@@ -156,7 +200,7 @@ pub async fn earlier_live(db: &Db, payment: &Payment) -> Result<Option<Payment>,
             .fetch_optional(pool)
             .await?),
     };
-    row.map(Payment::try_from).transpose()
+    row.map(|row| row.open(db.keys())).transpose()
 }
 
 /// The payments of the bill that are live, wanted or not.
@@ -171,7 +215,7 @@ pub async fn all_live_of_bill(db: &Db, bill: BillId) -> Result<Vec<Payment>, Sto
         Some(turns) => turns.live.ask(db, bill.0).await?,
         None => read!(db, pool => sqlx::query_as(SQL).bind(bill.0).fetch_all(pool).await?),
     };
-    rows.into_iter().map(Payment::try_from).collect()
+    rows.into_iter().map(|row| row.open(db.keys())).collect()
 }
 
 /// All payments of the bill, oldest first, at most a hundred.
@@ -181,7 +225,7 @@ pub async fn all_live_of_bill(db: &Db, bill: BillId) -> Result<Vec<Payment>, Sto
 pub async fn of_bill(db: &Db, bill: BillId) -> Result<Vec<Payment>, StoreError> {
     const SQL: &str = select!("WHERE bill_id = $1 ORDER BY id LIMIT 100");
     let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(bill.0).fetch_all(pool).await?);
-    rows.into_iter().map(Payment::try_from).collect()
+    rows.into_iter().map(|row| row.open(db.keys())).collect()
 }
 
 /// A page of the payments that the filter lets through, newest first.
@@ -194,14 +238,15 @@ pub async fn search(db: &Db, filter: &PaymentFilter, page: Page) -> Result<Vec<P
 
 pub(crate) async fn find_in(tx: &mut Tx, id: PaymentId) -> Result<Option<Payment>, StoreError> {
     const SQL: &str = select!("WHERE id = $1");
-    let row: Option<Row> = in_tx!(tx, conn => sqlx::query_as(SQL).bind(id.0).fetch_optional(conn).await?);
-    row.map(Payment::try_from).transpose()
+    let row: Option<Row> =
+        in_tx!(&mut *tx, conn => sqlx::query_as(SQL).bind(id.0).fetch_optional(conn).await?);
+    row.map(|row| row.open(tx.keys())).transpose()
 }
 
 pub(crate) async fn live_in(tx: &mut Tx, bill: BillId) -> Result<Vec<Payment>, StoreError> {
     const SQL: &str = select!("WHERE bill_id = $1 AND state IN ('created', 'asked', 'pending', 'review')");
-    let rows: Vec<Row> = in_tx!(tx, conn => sqlx::query_as(SQL).bind(bill.0).fetch_all(conn).await?);
-    rows.into_iter().map(Payment::try_from).collect()
+    let rows: Vec<Row> = in_tx!(&mut *tx, conn => sqlx::query_as(SQL).bind(bill.0).fetch_all(conn).await?);
+    rows.into_iter().map(|row| row.open(tx.keys())).collect()
 }
 
 /// A bill's status follows from its payments. Those are found by the bill: `state || ''` is in no index.

@@ -3,13 +3,13 @@
 use domain::{Email, Rank, Role, Secret, Time, UserId};
 
 use crate::audit::{By, Deed};
-use crate::time::millis;
-use crate::{Db, Refusal, StoreError, Tx, Undone, audit, dashboard_sessions, in_tx, read, sessions, write};
+use crate::personal::{self, Columns, Personal, addresses};
+use crate::{Db, Keys, Refusal, StoreError, Tx, Undone, audit, dashboard_sessions, in_tx, read, sessions};
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, email, name, phone, role, rank, password_hash, second_factor_since FROM users ",
+            "SELECT id, email, name, phone, personal, role, rank, password_hash, second_factor_since FROM users ",
             $rest
         )
     };
@@ -41,25 +41,25 @@ pub struct Person {
 #[derive(Clone, sqlx::FromRow)]
 pub(crate) struct Row {
     pub(crate) id: i64,
-    email: String,
-    name: String,
-    phone: Option<String>,
+    #[sqlx(flatten)]
+    columns: Columns,
     role: String,
     rank: String,
     password_hash: String,
     second_factor_since: Option<i64>,
 }
 
-impl TryFrom<Row> for Person {
-    type Error = StoreError;
-
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+impl Row {
+    /// The person, with what is sealed of them opened.
+    pub(crate) fn open(self, keys: &Keys) -> Result<Person, StoreError> {
+        let row = self;
         let corrupt = StoreError::corrupt("users", row.id);
-        Ok(Self {
+        let Personal { email, name, phone } = row.columns.open(keys, row.id)?;
+        Ok(Person {
             id: UserId(row.id),
-            email: Email::try_from(row.email).map_err(&corrupt)?,
-            name: row.name,
-            phone: row.phone,
+            email,
+            name,
+            phone,
             role: Role::try_from(row.role.as_str()).map_err(&corrupt)?,
             rank: Rank::try_from(row.rank.as_str()).map_err(&corrupt)?,
             password_hash: Secret::from(row.password_hash),
@@ -88,19 +88,13 @@ pub struct NewPerson<'a> {
 /// # Errors
 /// When the database does.
 pub async fn insert(db: &Db, new: &NewPerson<'_>, now: Time) -> Result<Option<UserId>, StoreError> {
-    const SQL: &str = "
-        INSERT INTO users (email, name, role, rank, password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT DO NOTHING RETURNING id";
-    let id: Option<i64> = write!(db, pool => sqlx::query_scalar(SQL)
-        .bind(new.email.as_str())
-        .bind(new.name)
-        .bind(new.role.as_str())
-        .bind(new.rank.as_str())
-        .bind(new.password_hash.expose())
-        .bind(millis(now))
-        .fetch_optional(pool)
-        .await?);
-    Ok(id.map(UserId))
+    let personal = Personal { email: new.email.clone(), name: new.name.to_owned(), phone: None };
+    let mut tx = Tx::begin(db).await?;
+    let id = personal::insert_in(&mut tx, &personal, (new.role, new.rank, new.password_hash), now).await?;
+    if id.is_some() {
+        tx.commit().await?;
+    }
+    Ok(id)
 }
 
 /// The person with this address.
@@ -108,10 +102,11 @@ pub async fn insert(db: &Db, new: &NewPerson<'_>, now: Time) -> Result<Option<Us
 /// # Errors
 /// When the database does.
 pub async fn find_by_email(db: &Db, email: &Email) -> Result<Option<Person>, StoreError> {
-    const SQL: &str = select!("WHERE email = $1 AND deleted_at IS NULL");
+    const SQL: &str = select!("WHERE email IN ($1, $2) AND deleted_at IS NULL");
+    let (address, plain) = addresses(db.keys(), email)?;
     let row: Option<Row> =
-        read!(db, pool => sqlx::query_as(SQL).bind(email.as_str()).fetch_optional(pool).await?);
-    row.map(Person::try_from).transpose()
+        read!(db, pool => sqlx::query_as(SQL).bind(address).bind(plain).fetch_optional(pool).await?);
+    row.map(|row| row.open(db.keys())).transpose()
 }
 
 /// The person of this row.
@@ -121,7 +116,7 @@ pub async fn find_by_email(db: &Db, email: &Email) -> Result<Option<Person>, Sto
 pub async fn find(db: &Db, id: UserId) -> Result<Option<Person>, StoreError> {
     const SQL: &str = select!("WHERE id = $1");
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
-    row.map(Person::try_from).transpose()
+    row.map(|row| row.open(db.keys())).transpose()
 }
 
 /// The person of this row, unless deleted.
@@ -134,7 +129,7 @@ pub async fn find_active(db: &Db, id: UserId) -> Result<Option<Person>, StoreErr
         Some(turns) => turns.people.ask(db, id.0).await?,
         None => read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?),
     };
-    row.map(Person::try_from).transpose()
+    row.map(|row| row.open(db.keys())).transpose()
 }
 
 /// Those who run the house, the first who came first, at most `limit`.
@@ -144,7 +139,7 @@ pub async fn find_active(db: &Db, id: UserId) -> Result<Option<Person>, StoreErr
 pub async fn admins(db: &Db, limit: i64) -> Result<Vec<Person>, StoreError> {
     const SQL: &str = select!("WHERE role = 'admin' AND deleted_at IS NULL ORDER BY id LIMIT $1");
     let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL).bind(limit).fetch_all(pool).await?);
-    rows.into_iter().map(Person::try_from).collect()
+    rows.into_iter().map(|row| row.open(db.keys())).collect()
 }
 
 /// Another password for a person.
@@ -179,13 +174,14 @@ pub async fn change_password(db: &Db, new: &NewPassword<'_>, now: Time) -> Resul
 /// [`Refusal::NotThere`] when there is no such admin, or when the database fails.
 pub async fn change_rank(db: &Db, email: &Email, rank: Rank, by: &By<'_>) -> Result<(), Undone> {
     const FIND: &str = "
-        UPDATE users SET rank = rank WHERE email = $1 AND role = 'admin' AND deleted_at IS NULL
-        RETURNING id, email, name, phone, role, rank, password_hash, second_factor_since";
+        UPDATE users SET rank = rank WHERE email IN ($1, $2) AND role = 'admin' AND deleted_at IS NULL
+        RETURNING id, email, name, phone, personal, role, rank, password_hash, second_factor_since";
     const SQL: &str = "UPDATE users SET rank = $2 WHERE id = $1";
     let mut tx = Tx::begin(db).await?;
-    let row: Option<Row> =
-        in_tx!(&mut tx, conn => sqlx::query_as(FIND).bind(email.as_str()).fetch_optional(conn).await?);
-    let person = row.map(Person::try_from).transpose()?.ok_or(Refusal::NotThere)?;
+    let (address, plain) = addresses(db.keys(), email)?;
+    let row: Option<Row> = in_tx!(&mut tx, conn => sqlx::query_as(FIND)
+        .bind(address).bind(plain).fetch_optional(conn).await?);
+    let person = row.map(|row| row.open(db.keys())).transpose()?.ok_or(Refusal::NotThere)?;
     in_tx!(&mut tx, conn => sqlx::query(SQL)
         .bind(person.id.0).bind(rank.as_str()).execute(conn).await.map(drop)?);
     let states = [person.rank, rank].map(|rank| Some(format!("{{\"rank\":\"{}\"}}", rank.as_str())));

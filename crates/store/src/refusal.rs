@@ -1,5 +1,7 @@
 //! Why a change that somebody of the house wants is not made.
 
+use std::fmt;
+
 use domain::NoRefund;
 
 use crate::StoreError;
@@ -33,6 +35,29 @@ pub enum Refusal {
     JobNeeded,
     /// The gateway would not give the money back.
     NoRefund(NoRefund),
+    /// Something about money is not over yet.
+    MoneyOpen(OpenMoney),
+}
+
+/// What of somebody's money is not over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMoney {
+    /// A bill is owed.
+    Bill,
+    /// A payment is live.
+    Payment,
+    /// Money is being given back.
+    Refund,
+}
+
+impl fmt::Display for OpenMoney {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bill => "a bill is not paid",
+            Self::Payment => "a payment is under way",
+            Self::Refund => "money is being given back",
+        })
+    }
 }
 
 /// Why nothing was written.

@@ -8,8 +8,9 @@ use domain::{
 };
 
 use crate::ledger::{self, Finish, Lease, NewJob};
+use crate::personal::{Columns, Personal};
 use crate::time::{from_millis, millis, opt_from_millis};
-use crate::{Db, StoreError, Tx, Written, in_tx, read};
+use crate::{Db, Keys, StoreError, Tx, Written, in_tx, read};
 
 pub use wishes::{Wishes, WishesChange, change_wishes, wishes};
 
@@ -158,9 +159,8 @@ struct Row {
     message_id: String,
     ended_at: Option<i64>,
     tenant_id: i64,
-    name: String,
-    email: String,
-    phone: Option<String>,
+    #[sqlx(flatten)]
+    tenant: Columns,
     language: Option<String>,
     reminders_off_at: Option<i64>,
     deleted_at: Option<i64>,
@@ -174,23 +174,23 @@ struct Row {
     due_at: Option<i64>,
 }
 
-impl TryFrom<Row> for Letter {
-    type Error = StoreError;
-
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+impl Row {
+    fn open(self, keys: &Keys) -> Result<Letter, StoreError> {
+        let row = self;
         let corrupt = StoreError::corrupt("reminders", row.id);
         let year = i32::try_from(row.year).unwrap_or_default();
         let month = u32::try_from(row.month).unwrap_or_default();
-        Ok(Self {
+        let Personal { email, name, phone } = row.tenant.open(keys, row.tenant_id)?;
+        Ok(Letter {
             id: ReminderId(row.id),
             kind: ReminderKind::try_from(row.kind.as_str()).map_err(&corrupt)?,
             channel: Channel::try_from(row.channel.as_str()).map_err(&corrupt)?,
             message_id: row.message_id,
             ended_at: opt_from_millis(row.ended_at),
             tenant_id: UserId(row.tenant_id),
-            name: row.name,
-            email: Email::try_from(row.email).map_err(&corrupt)?,
-            phone: row.phone,
+            name,
+            email,
+            phone,
             language: row.language.as_deref().map(Language::try_from).transpose().map_err(&corrupt)?,
             is_wanted: row.reminders_off_at.is_none() && row.deleted_at.is_none(),
             bill_id: BillId(row.bill_id),
@@ -210,12 +210,12 @@ impl TryFrom<Row> for Letter {
 /// When the database does.
 pub async fn letter(db: &Db, id: ReminderId) -> Result<Option<Letter>, StoreError> {
     const SQL: &str = "
-        SELECT r.id, r.kind, r.channel, r.message_id, r.ended_at, r.tenant_id, u.name, u.email, u.phone, u.language,
-               u.reminders_off_at, u.deleted_at, r.bill_id, b.year, b.month, b.title, b.amount, b.status, b.voided_at,
+        SELECT r.id, r.kind, r.channel, r.message_id, r.ended_at, r.tenant_id, u.name, u.email, u.phone, u.personal,
+               u.language,               u.reminders_off_at, u.deleted_at, r.bill_id, b.year, b.month, b.title, b.amount, b.status, b.voided_at,
                b.due_at
         FROM reminders r JOIN bills b ON b.id = r.bill_id JOIN users u ON u.id = r.tenant_id WHERE r.id = $1";
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
-    row.map(Letter::try_from).transpose()
+    row.map(|row| row.open(db.keys())).transpose()
 }
 
 /// Writes down that a reminder is about to be sent. False when the lease was lost, or it has ended: then nothing is sent.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::{Time, UserId};
 
+use crate::sealing::Place;
 use crate::time::millis;
 use crate::{Db, StoreError, Tx, in_tx, write};
 
@@ -22,6 +23,16 @@ pub struct Keyed<'a> {
     /// When it came, or was last heard of. Who took the key anew, because the one before was not heard of any more, came at
     /// another time.
     pub at: Time,
+}
+
+impl Keyed<'_> {
+    fn place(&self) -> Place<'static> {
+        place(self.user.0, self.key)
+    }
+}
+
+pub(crate) fn place(user: i64, key: &str) -> Place<'static> {
+    Place::new("idempotency_keys", "body", format!("{user} {key}"))
 }
 
 /// What is known of a key.
@@ -79,7 +90,10 @@ pub async fn take(db: &Db, keyed: &Keyed<'_>, window: Window) -> Result<Standing
         .bind(keyed.user.0).bind(keyed.key).fetch_optional(conn).await?);
     Ok(match known {
         Some((hash, ..)) if hash != keyed.request_hash => Standing::Different,
-        Some((_, Some(status), Some(body))) => Standing::Answered(u16::try_from(status).unwrap_or(500), body),
+        Some((_, Some(status), Some(body))) => {
+            let body = db.keys().open(&keyed.place(), body)?;
+            Standing::Answered(u16::try_from(status).unwrap_or(500), body)
+        }
         // Given back at this moment: who asks again gets it.
         Some(_) | None => Standing::Running,
     })
@@ -119,7 +133,7 @@ pub async fn answer(db: &Db, keyed: &Keyed<'_>, status: u16, body: &str) -> Resu
         .bind(keyed.key)
         .bind(millis(keyed.at))
         .bind(i64::from(status))
-        .bind(body)
+        .bind(db.keys().seal(&keyed.place(), body)?)
         .execute(conn)
         .await
         .map(drop)?);

@@ -105,5 +105,5 @@ pub(crate) async fn search(db: &Db, filter: &PaymentFilter, page: Page) -> Resul
         };
         query.fetch_all(pool).await?
     });
-    rows.into_iter().map(Payment::try_from).collect()
+    rows.into_iter().map(|row| row.open(db.keys())).collect()
 }

@@ -4,6 +4,7 @@
 use domain::{Email, Secret, Time, UserId};
 
 use crate::audit::{self, Actor, By};
+use crate::personal::addresses;
 use crate::time::{millis, opt_from_millis};
 use crate::{Db, Refusal, StoreError, Tx, Undone, dashboard_sessions, in_tx, read, sessions, write};
 
@@ -152,12 +153,13 @@ pub async fn count_failure(db: &Db, user: UserId, now: Time) -> Result<(), Store
 pub async fn remove(db: &Db, email: &Email, by: &By<'_>) -> Result<(), Undone> {
     const SINCE: &str = "
         UPDATE users SET second_factor_since = NULL
-        WHERE email = $1 AND deleted_at IS NULL AND second_factor_since IS NOT NULL RETURNING id";
+        WHERE email IN ($1, $2) AND deleted_at IS NULL AND second_factor_since IS NOT NULL RETURNING id";
     const SECRET: &str = "DELETE FROM second_factors WHERE user_id = $1";
     const CODES: &str = "DELETE FROM recovery_codes WHERE user_id = $1";
     let mut tx = Tx::begin(db).await?;
-    let user: Option<i64> =
-        in_tx!(&mut tx, conn => sqlx::query_scalar(SINCE).bind(email.as_str()).fetch_optional(conn).await?);
+    let (address, plain) = addresses(db.keys(), email)?;
+    let user: Option<i64> = in_tx!(&mut tx, conn => sqlx::query_scalar(SINCE)
+        .bind(address).bind(plain).fetch_optional(conn).await?);
     let user = user.ok_or(Refusal::NotThere)?;
     for sql in [SECRET, CODES] {
         in_tx!(&mut tx, conn => sqlx::query(sql).bind(user).execute(conn).await.map(drop)?);

@@ -9,8 +9,8 @@ use sqlx::{Connection as _, PgPool};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use crate::StoreError;
 use crate::turns::Turns;
+use crate::{Keys, StoreError};
 
 /// A connection that was used so lately is taken for alive. Others are asked first: the server may have gone away.
 const FRESH: Duration = Duration::from_secs(1);
@@ -27,6 +27,7 @@ pub struct Server {
     places: Arc<Semaphore>,
     free: Arc<Mutex<Vec<Free>>>,
     turns: Arc<Turns>,
+    keys: Arc<Keys>,
 }
 
 #[derive(Debug)]
@@ -35,10 +36,10 @@ struct Free {
     since: Instant,
 }
 
+/// Without keys: what is sealed stays so.
 impl From<PgPool> for Server {
     fn from(pool: PgPool) -> Self {
-        let places = usize::try_from(pool.options().get_max_connections()).unwrap_or(Semaphore::MAX_PERMITS);
-        Self { pool, places: Arc::new(Semaphore::new(places)), free: Arc::default(), turns: Arc::default() }
+        Self::new(pool, Arc::default())
     }
 }
 
@@ -52,6 +53,12 @@ impl Deref for Server {
 }
 
 impl Server {
+    pub(crate) fn new(pool: PgPool, keys: Arc<Keys>) -> Self {
+        let places = usize::try_from(pool.options().get_max_connections()).unwrap_or(Semaphore::MAX_PERMITS);
+        let places = Arc::new(Semaphore::new(places));
+        Self { pool, places, free: Arc::default(), turns: Arc::default(), keys }
+    }
+
     /// A connection of its own for each caller. Waits as long as the pool would.
     pub(crate) async fn take(&self) -> Result<Taken, sqlx::Error> {
         let wait = self.pool.options().get_acquire_timeout();
@@ -60,6 +67,10 @@ impl Server {
 
     pub(crate) fn turns(&self) -> &Turns {
         &self.turns
+    }
+
+    pub(crate) fn keys(&self) -> &Arc<Keys> {
+        &self.keys
     }
 
     async fn find(&self) -> Result<Taken, sqlx::Error> {
@@ -134,21 +145,28 @@ impl DerefMut for Taken {
 
 /// A transaction that was begun. Dropped without [`Begun::commit`], it is rolled back beside whoever goes on.
 #[derive(Debug)]
-pub(crate) struct Begun(Option<Taken>);
+pub(crate) struct Begun {
+    taken: Option<Taken>,
+    keys: Arc<Keys>,
+}
 
 impl Begun {
     pub(crate) async fn begin(server: &Server) -> Result<Self, StoreError> {
         let mut taken = server.take().await?;
         sqlx::raw_sql("BEGIN").execute(&mut *taken).await?;
-        Ok(Self(Some(taken)))
+        Ok(Self { taken: Some(taken), keys: Arc::clone(&server.keys) })
     }
 
     pub(crate) fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
-        self.0.as_deref_mut().ok_or_else(|| sqlx::Error::PoolClosed.into())
+        self.taken.as_deref_mut().ok_or_else(|| sqlx::Error::PoolClosed.into())
+    }
+
+    pub(crate) fn keys(&self) -> &Arc<Keys> {
+        &self.keys
     }
 
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        let Some(mut taken) = self.0.take() else { return Ok(()) };
+        let Some(mut taken) = self.taken.take() else { return Ok(()) };
         // What fails here may have happened or not; the connection is closed, and the server decides.
         sqlx::raw_sql("COMMIT").execute(&mut *taken).await?;
         taken.give_back();
@@ -158,7 +176,7 @@ impl Begun {
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        let Some(mut taken) = self.0.take() else { return };
+        let Some(mut taken) = self.taken.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             if sqlx::raw_sql("ROLLBACK").execute(&mut *taken).await.is_ok() {

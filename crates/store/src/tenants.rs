@@ -1,15 +1,16 @@
 //! Tenants: people who live, or lived, in a room of the house.
 
 use chrono::NaiveDate;
-use domain::{BillId, Email, JobId, PaymentId, Role, Secret, Stay, Terms, UserId, date_of, today};
+use domain::{BillId, Email, JobId, PaymentId, Rank, Role, Secret, Stay, Terms, UserId, date_of, today};
 use serde_json::json;
 
 use crate::audit::{self, By};
 use crate::ledger::NewJob;
-use crate::refusal::unless_taken;
+use crate::personal::{self, Columns, Personal};
 use crate::rent::{self, Tenancy};
+use crate::shredding::{self, Words};
 use crate::time::millis;
-use crate::{Db, Page, Refusal, StoreError, Tx, Undone, in_tx, read, rooms, sessions, unwanted};
+use crate::{Db, Keys, Page, Refusal, StoreError, Tx, Undone, in_tx, read, rooms, sessions, unwanted};
 
 /// A tenant as the books hold one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,42 +32,42 @@ pub struct Tenant {
 #[derive(sqlx::FromRow)]
 struct Row {
     id: i64,
-    email: String,
-    name: String,
-    phone: Option<String>,
+    #[sqlx(flatten)]
+    columns: Columns,
     start_date: String,
     room_code: String,
 }
 
-impl TryFrom<Row> for Tenant {
-    type Error = StoreError;
-
-    fn try_from(row: Row) -> Result<Self, StoreError> {
-        let email = Email::try_from(row.email).map_err(StoreError::corrupt("users", row.id))?;
-        let start_date = rent::date(row.id, &row.start_date)?;
-        let Row { id, name, phone, room_code, .. } = row;
-        Ok(Self { id: UserId(id), email, name, phone, start_date, room_code })
+impl Row {
+    fn open(self, keys: &Keys) -> Result<Tenant, StoreError> {
+        let start_date = rent::date(self.id, &self.start_date)?;
+        let Row { id, columns, room_code, .. } = self;
+        let Personal { email, name, phone } = columns.open(keys, id)?;
+        Ok(Tenant { id: UserId(id), email, name, phone, start_date, room_code })
     }
 }
 
 impl Tenant {
     fn subject(&self) -> String {
-        format!("tenant:{}", self.id)
+        shredding::subject(self.id.0)
     }
 
-    fn told(&self) -> String {
-        let Self { email, name, phone, start_date, room_code, .. } = self;
-        let told = json!({
-            "email": email, "name": name, "phone": phone, "startDate": start_date, "roomCode": room_code,
-        });
-        told.to_string()
+    fn personal(&self) -> Personal {
+        let Self { email, name, phone, .. } = self;
+        Personal { email: email.clone(), name: name.clone(), phone: phone.clone() }
+    }
+
+    fn told(&self, words: &Words) -> Result<String, StoreError> {
+        let beside = [("startDate", json!(self.start_date)), ("roomCode", json!(self.room_code))];
+        let beside = beside.map(|(name, value)| (name.to_owned(), value));
+        words.told(&self.personal(), beside.into_iter().collect())
     }
 }
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT users.id, email, name, phone, start_date, rooms.code AS room_code FROM users ",
+            "SELECT users.id, email, name, phone, personal, start_date, rooms.code AS room_code FROM users ",
             "JOIN tenancies ON tenancies.tenant_id = users.id AND end_date IS NULL ",
             "JOIN rooms ON rooms.id = tenancies.room_id ",
             "WHERE users.deleted_at IS NULL AND role = 'tenant' ",
@@ -83,7 +84,7 @@ pub async fn list(db: &Db, page: Page) -> Result<Vec<Tenant>, StoreError> {
     const SQL: &str = select!("AND users.id > $1 ORDER BY users.id LIMIT $2");
     let rows: Vec<Row> = read!(db, pool => sqlx::query_as(SQL)
         .bind(page.above()).bind(page.limit).fetch_all(pool).await?);
-    rows.into_iter().map(Tenant::try_from).collect()
+    rows.into_iter().map(|row| row.open(db.keys())).collect()
 }
 
 /// A tenant who moves in.
@@ -108,21 +109,12 @@ pub struct NewTenant<'a> {
 /// # Errors
 /// When there is no such room, somebody lives there, the address is taken, or the database fails.
 pub async fn add(db: &Db, new: &NewTenant<'_>, terms: Terms, by: &By<'_>) -> Result<Tenant, Undone> {
-    const SQL: &str = "
-        INSERT INTO users (email, name, phone, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT DO NOTHING RETURNING id";
     let mut tx = Tx::begin(db).await?;
     let room = rooms::lock_code(&mut tx, new.room_code).await?.ok_or(Refusal::NoSuchRoom)?;
-    let id: Option<i64> = in_tx!(&mut tx, conn => sqlx::query_scalar(SQL)
-        .bind(new.email.as_str())
-        .bind(new.name)
-        .bind(new.phone)
-        .bind(Role::Tenant.as_str())
-        .bind(new.password_hash.expose())
-        .bind(millis(by.now))
-        .fetch_optional(conn)
-        .await?);
-    let id = UserId(id.ok_or(Refusal::EmailTaken)?);
+    let personal =
+        Personal { email: new.email.clone(), name: new.name.to_owned(), phone: new.phone.map(str::to_owned) };
+    let role = (Role::Tenant, Rank::Owner, new.password_hash);
+    let id = personal::insert_in(&mut tx, &personal, role, by.now).await?.ok_or(Refusal::EmailTaken)?;
     if !rooms::move_in_by(&mut tx, id, room.id, new.start_date).await? {
         return Err(Refusal::RoomOccupied.into());
     }
@@ -131,15 +123,10 @@ pub async fn add(db: &Db, new: &NewTenant<'_>, terms: Terms, by: &By<'_>) -> Res
     if let Some(month) = today(by.now) {
         rent::bill_in(&mut tx, &tenancy, (month, terms), by.now).await?;
     }
-    let tenant = Tenant {
-        id,
-        email: new.email.clone(),
-        name: new.name.to_owned(),
-        phone: new.phone.map(str::to_owned),
-        start_date: new.start_date,
-        room_code: room.code,
-    };
-    let states = (None, Some(tenant.told()));
+    let Personal { email, name, phone } = personal;
+    let tenant = Tenant { id, email, name, phone, start_date: new.start_date, room_code: room.code };
+    let words = shredding::words_in(&mut tx, id.0).await?;
+    let states = (None, Some(tenant.told(&words)?));
     audit::write_in(&mut tx, &by.deed("tenant.create", tenant.subject(), states), by.now).await?;
     tx.commit().await?;
     Ok(tenant)
@@ -163,22 +150,20 @@ pub struct TenantChange<'a> {
 /// # Errors
 /// When there is no such tenant or room, the address or the room is taken, or the database fails.
 pub async fn change(db: &Db, id: UserId, change: &TenantChange<'_>, by: &By<'_>) -> Result<Tenant, Undone> {
-    const SQL: &str = "UPDATE users SET email = $2, name = $3, phone = $4 WHERE id = $1";
     let mut tx = Tx::begin(db).await?;
     let old = lock(&mut tx, id).await?;
     let mut new = old.clone();
     new.email = change.email.unwrap_or(&old.email).clone();
     new.name = change.name.unwrap_or(&old.name).to_owned();
     new.phone = change.phone.or(old.phone.as_deref()).map(str::to_owned);
-    in_tx!(&mut tx, conn => sqlx::query(SQL)
-        .bind(id.0)
-        .bind(new.email.as_str())
-        .bind(&new.name)
-        .bind(&new.phone)
-        .execute(conn)
-        .await
-        .map_err(|error| unless_taken(error, Refusal::EmailTaken))
-        .map(drop)?);
+    let personal = new.personal();
+    let is_new = new.email != old.email;
+    if is_new && personal::has_plain_in(&mut tx, &new.email).await? {
+        return Err(Refusal::EmailTaken.into());
+    }
+    if !personal::keep_in(&mut tx, id, &personal).await? {
+        return Err(Refusal::EmailTaken.into());
+    }
     if let Some(code) = change.room_code.filter(|code| *code != old.room_code) {
         let day = date_of(by.now);
         let room = rooms::lock_code(&mut tx, code).await?.ok_or(Refusal::NoSuchRoom)?;
@@ -188,7 +173,8 @@ pub async fn change(db: &Db, id: UserId, change: &TenantChange<'_>, by: &By<'_>)
         }
         (new.room_code, new.start_date) = (room.code, day);
     }
-    let states = (Some(old.told()), Some(new.told()));
+    let words = shredding::words_in(&mut tx, id.0).await?;
+    let states = (Some(old.told(&words)?), Some(new.told(&words)?));
     audit::write_in(&mut tx, &by.deed("tenant.change", new.subject(), states), by.now).await?;
     tx.commit().await?;
     Ok(new)
@@ -220,7 +206,8 @@ pub async fn remove(
     for bill in bills {
         jobs.extend(unwanted::give_up_all_in(&mut tx, BillId(bill), job, by.now).await?);
     }
-    let states = (Some(tenant.told()), None);
+    let words = shredding::words_in(&mut tx, id.0).await?;
+    let states = (Some(tenant.told(&words)?), None);
     audit::write_in(&mut tx, &by.deed("tenant.delete", tenant.subject(), states), by.now).await?;
     tx.commit().await?;
     Ok(jobs)
@@ -238,6 +225,7 @@ async fn lock(tx: &mut Tx, id: UserId) -> Result<Tenant, Undone> {
     const LOCK: &str = "UPDATE users SET name = name WHERE id = $1";
     const SQL: &str = select!("AND users.id = $1");
     in_tx!(&mut *tx, conn => sqlx::query(LOCK).bind(id.0).execute(conn).await.map(drop)?);
-    let row: Option<Row> = in_tx!(tx, conn => sqlx::query_as(SQL).bind(id.0).fetch_optional(conn).await?);
-    Ok(row.ok_or(Refusal::NotThere)?.try_into()?)
+    let row: Option<Row> =
+        in_tx!(&mut *tx, conn => sqlx::query_as(SQL).bind(id.0).fetch_optional(conn).await?);
+    Ok(row.ok_or(Refusal::NotThere)?.open(tx.keys())?)
 }

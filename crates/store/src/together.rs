@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::{Db, StoreError};
@@ -45,6 +45,8 @@ struct Queue<B: Batch> {
     is_served: bool,
     /// When the latest turn began.
     began: Option<Instant>,
+    /// Told when as many wait as one turn serves.
+    is_full: Arc<Notify>,
     waiting: VecDeque<Waiting<B>>,
 }
 
@@ -55,7 +57,12 @@ struct Waiting<B: Batch> {
 
 impl<B: Batch> Default for Together<B> {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Queue { is_served: false, began: None, waiting: VecDeque::new() })))
+        Self(Arc::new(Mutex::new(Queue {
+            is_served: false,
+            began: None,
+            is_full: Arc::default(),
+            waiting: VecDeque::new(),
+        })))
     }
 }
 
@@ -69,6 +76,9 @@ impl<B: Batch> Together<B> {
                 return Err(sqlx::Error::PoolTimedOut.into());
             }
             queue.waiting.push_back(Waiting { wish, answer });
+            if queue.waiting.len() == TURN_MAX {
+                queue.is_full.notify_one();
+            }
             !std::mem::replace(&mut queue.is_served, true)
         };
         if must_serve {
@@ -86,14 +96,18 @@ struct Serving<B: Batch> {
 }
 
 impl<B: Batch> Serving<B> {
-    /// Until the next turn may begin; it need not wait when it is full.
+    /// Until the next turn may begin. A full one, and one for nobody, which is the end of the serving, need not wait.
     async fn keep_apart(&self) {
-        let began = {
+        let (began, is_full) = {
             let queue = locked(&self.queue);
-            queue.began.filter(|_| queue.waiting.len() < TURN_MAX)
+            let waits = !queue.waiting.is_empty() && queue.waiting.len() < TURN_MAX;
+            (queue.began.filter(|_| waits), Arc::clone(&queue.is_full))
         };
         if let Some(began) = began.filter(|began| began.elapsed() < B::APART) {
-            tokio::time::sleep_until(began + B::APART).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(began + B::APART) => {}
+                () = is_full.notified() => {}
+            }
         }
     }
 
@@ -199,13 +213,13 @@ mod tests {
     async fn who_comes_after_a_rest_is_served_at_once_and_who_comes_soon_after_waits_for_a_full_turn() {
         let (db, together) = (nowhere(), Together::<Slow>::default());
         assert_eq!(together.ask(&db, ()).await.unwrap(), 1);
-        let soon = tokio::time::timeout(Duration::from_millis(50), together.ask(&db, ())).await;
-        assert!(soon.is_err(), "the next turn is an hour away");
-
-        let (db, together) = (nowhere(), Together::<Slow>::default());
-        assert_eq!(together.ask(&db, ()).await.unwrap(), 1);
-        let many = futures::future::join_all((0..TURN_MAX).map(|_| together.ask(&db, ()))).await;
-        assert!(many.into_iter().all(|size| size.unwrap() == TURN_MAX), "a full turn waits for nobody");
+        let mut soon = Box::pin(together.ask(&db, ()));
+        let waited = tokio::time::timeout(Duration::from_millis(50), &mut soon).await;
+        assert!(waited.is_err(), "the next turn is an hour away");
+        let others = futures::future::join_all((1..TURN_MAX).map(|_| together.ask(&db, ())));
+        let (soon, others) = tokio::join!(soon, others);
+        let all = std::iter::once(soon).chain(others);
+        assert!(all.map(Result::unwrap).all(|size| size == TURN_MAX), "a full turn waits for nobody");
     }
 
     /// Nobody connects: these need no database.

@@ -1,10 +1,13 @@
 //! One SQL text on two databases: the transaction, and the macros that run the same body on either.
 
-use sqlx::{Sqlite, Transaction};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use crate::effects::{Effect, reach};
 use crate::server::Begun;
-use crate::{Db, StoreError};
+use crate::{Db, Keys, StoreError};
 
 /// What became of a write that named the version it had read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +22,28 @@ pub enum Written {
 
 /// A transaction on either database. Dropped without [`Tx::commit`], it rolls back.
 pub(crate) enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Writing),
     Postgres(Begun),
+}
+
+/// A transaction of SQLite's one writer.
+pub(crate) struct Writing {
+    tx: Transaction<'static, Sqlite>,
+    keys: Arc<Keys>,
+}
+
+impl Deref for Writing {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.tx
+    }
+}
+
+impl DerefMut for Writing {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.tx
+    }
 }
 
 impl Tx {
@@ -28,15 +51,25 @@ impl Tx {
     pub(crate) async fn begin(db: &Db) -> Result<Self, StoreError> {
         reach(Effect::Begin).await;
         Ok(match db {
-            Db::Sqlite { writer, .. } => Self::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Db::Sqlite { writer, keys, .. } => {
+                let tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+                Self::Sqlite(Writing { tx, keys: Arc::clone(keys) })
+            }
             Db::Postgres(server) => Self::Postgres(Begun::begin(server).await?),
         })
+    }
+
+    pub(crate) fn keys(&self) -> &Arc<Keys> {
+        match self {
+            Self::Sqlite(writing) => &writing.keys,
+            Self::Postgres(begun) => begun.keys(),
+        }
     }
 
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         reach(Effect::Commit).await;
         match self {
-            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Sqlite(writing) => writing.tx.commit().await?,
             Self::Postgres(tx) => tx.commit().await?,
         }
         reach(Effect::Committed).await;

@@ -3,7 +3,7 @@
 use super::super::session::View;
 use crate::http::Problem;
 
-const PROBLEMS: [(&str, (&str, &str)); 35] = [
+const PROBLEMS: [(&str, (&str, &str)); 36] = [
     ("unauthenticated", ("Anda belum masuk", "Masuk dengan alamat surel dan kata sandi Anda.")),
     (
         "second-factor",
@@ -40,6 +40,13 @@ const PROBLEMS: [(&str, (&str, &str)); 35] = [
     (
         "not-refundable",
         ("Uang ini tidak dapat dikembalikan lewat Midtrans", "Keterangan di atas menyebut alasannya."),
+    ),
+    (
+        "money-open",
+        (
+            "Urusan uang penghuni ini belum selesai",
+            "Lunasi atau batalkan tagihannya dulu, dan tunggu pembayaran atau pengembaliannya berakhir.",
+        ),
     ),
     ("room-occupied", ("Kamar berpenghuni", "Pindahkan dulu penghuninya, atau pilih kamar kosong.")),
     ("room-code-taken", ("Kode kamar sudah dipakai", "Pilih kode lain.")),

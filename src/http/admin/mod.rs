@@ -2,6 +2,7 @@
 
 mod audit;
 pub(crate) mod bills;
+pub(crate) mod erasure;
 mod evidence;
 pub(crate) mod export;
 pub(crate) mod findings;
@@ -32,6 +33,7 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .merge(rooms::routes())
         .merge(tenants::routes())
+        .merge(erasure::routes())
         .merge(reminders::routes())
         .merge(bills::routes())
         .merge(methods::routes())
@@ -140,6 +142,7 @@ impl From<Undone> for Problem {
             Undone::Refused(Refusal::JobWaits) => Self::JobWaits,
             Undone::Refused(Refusal::JobNotWaiting) => Self::JobNotWaiting,
             Undone::Refused(Refusal::JobNeeded) => Self::JobNeeded,
+            Undone::Refused(Refusal::MoneyOpen(money)) => Self::MoneyOpen(money.to_string()),
             Undone::Refused(Refusal::NoRefund(why)) => Self::NotRefundable(why.to_string()),
         }
     }

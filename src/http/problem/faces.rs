@@ -133,6 +133,12 @@ impl Problem {
                 "The gateway does not give this back",
                 "`detail` says why, and how much can be given back.",
             ),
+            Self::MoneyOpen(_) => (
+                StatusCode::CONFLICT,
+                "money-open",
+                "The tenant's money is not over yet",
+                "`detail` says what is open. Have the bill paid or void it, let the payment or the refund end; then try again.",
+            ),
             Self::RoomOccupied => (
                 StatusCode::CONFLICT,
                 "room-occupied",

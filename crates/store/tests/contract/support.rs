@@ -275,3 +275,11 @@ pub(crate) async fn number(db: &Db, sql: &'static str) -> i64 {
         Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(&**pool).await.unwrap(),
     }
 }
+
+/// Reads one column of text past the store.
+pub(crate) async fn texts(db: &Db, sql: &'static str) -> Vec<String> {
+    match db {
+        Db::Sqlite { readers, .. } => sqlx::query_scalar(sql).fetch_all(readers).await.unwrap(),
+        Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_all(&**pool).await.unwrap(),
+    }
+}
