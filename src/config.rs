@@ -1,5 +1,6 @@
 //! The configuration: the environment wins over `kasir.toml`, the file over the defaults. All mistakes are told at once.
 
+mod addresses;
 mod file;
 #[cfg(test)]
 mod fuzz;
@@ -20,6 +21,7 @@ use domain::Secret;
 use queue::RedisSettings;
 use store::DataKey;
 
+use addresses::{address, check_database_url, public_url, redis, tls_files};
 use keys::{api_keys, data_keys, secret, secrets};
 
 use crate::http::TlsFiles;
@@ -176,54 +178,6 @@ impl Config {
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.file.limits.request_timeout_s)
     }
-}
-
-fn check_database_url(url: &str, mistakes: &mut Vec<String>) {
-    let known = ["sqlite:", "postgres://", "postgresql://"];
-    if !known.iter().any(|scheme| url.starts_with(scheme)) {
-        mistakes.push("DATABASE_URL is neither sqlite://FILE nor postgres://USER@HOST/NAME".to_owned());
-    }
-}
-
-fn redis(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> Option<RedisSettings> {
-    let url = env("REDIS_URL")?;
-    if !["redis://", "rediss://", "redis+unix://", "unix://"].iter().any(|scheme| url.starts_with(scheme)) {
-        mistakes.push("REDIS_URL does not begin with redis://".to_owned());
-    }
-    let namespace = env("KASIR_REDIS_NAMESPACE").unwrap_or_else(|| "kasir".to_owned());
-    Some(RedisSettings { url: Secret::from(url), namespace })
-}
-
-fn address(
-    env: &dyn Fn(&str) -> Option<String>,
-    name: &str,
-    default: &str,
-    mistakes: &mut Vec<String>,
-) -> SocketAddr {
-    let text = env(name).unwrap_or_else(|| default.to_owned());
-    text.parse().unwrap_or_else(|_| {
-        mistakes.push(format!("{name} is {text:?}; it should look like 127.0.0.1:8080"));
-        SocketAddr::from(([127, 0, 0, 1], 0))
-    })
-}
-
-fn tls_files(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> Option<TlsFiles> {
-    match [env("KASIR_TLS_CERT"), env("KASIR_TLS_KEY")] {
-        [Some(certificate), Some(key)] => Some(TlsFiles { certificate: certificate.into(), key: key.into() }),
-        [None, None] => None,
-        _ => {
-            mistakes.push("KASIR_TLS_CERT and KASIR_TLS_KEY go together: one of them is missing".to_owned());
-            None
-        }
-    }
-}
-
-fn public_url(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> Option<String> {
-    let url = env("KASIR_PUBLIC_URL")?;
-    if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
-        mistakes.push("KASIR_PUBLIC_URL begins neither with https:// nor with http://".to_owned());
-    }
-    Some(url.trim_end_matches('/').to_owned())
 }
 
 fn gateway(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> Option<Gateway> {

@@ -178,6 +178,7 @@ impl Kost {
             .env_clear()
             .envs([("DATABASE_URL", self.config.database_url.expose()), ("KASIR_SECRET", SECRET)])
             .envs(file.contains("[oidc]").then_some(("KASIR_OIDC_CLIENT_SECRET", CLIENT_SECRET)))
+            .envs((!self.config.data_keys.is_empty()).then(|| ("KASIR_DATA_KEYS", data_key("k1", 1))))
             .env("KASIR_PUBLIC_URL", "http://kost.test")
             .current_dir(directory.path())
             .output()
@@ -428,7 +429,8 @@ impl Kost {
     }
 
     /// Runs a statement past the store, as somebody with a database shell would.
-    pub(crate) async fn execute(&self, sql: &'static str) {
+    pub(crate) async fn execute(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
         match &self.db {
             Db::Sqlite { writer, .. } => sqlx::query(sql).execute(writer).await.map(drop),
             Db::Postgres(pool) => sqlx::query(sql).execute(&**pool).await.map(drop),
