@@ -23,8 +23,14 @@ const SECURITY_LINES_MAX: usize = 220;
 const ADR_LINES_MAX: usize = 70;
 
 /// Where environment variables are read or explained.
-const READERS: [&str; 5] =
-    ["src/config.rs", "src/config/reminders.rs", "src/telemetry.rs", "src/main.rs", "src/config/keys.rs"];
+const READERS: [&str; 6] = [
+    "src/config.rs",
+    "src/config/addresses.rs",
+    "src/config/keys.rs",
+    "src/config/reminders.rs",
+    "src/telemetry.rs",
+    "src/main.rs",
+];
 
 fn papers() -> Vec<String> {
     let is_paper =
