@@ -8,6 +8,7 @@ use std::time::Duration;
 use clock::Clock;
 use domain::JobId;
 use queue::{Job as _, Lease, Limits, Outcome, Performer, Queue, Stop, Sweep, Work, Workforce};
+use store::ledger::Take;
 use store::{Db, jobs, ledger};
 use tokio::sync::Notify;
 
@@ -263,4 +264,24 @@ async fn many_jobs_at_once_never_exceed_the_places() {
     assert_eq!(place.hand.runs.load(Ordering::SeqCst), 300);
     let depth = jobs::depth(&place.db, place.clock.now()).await.unwrap();
     assert_eq!((depth.due, depth.running, depth.dead), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn what_waits_for_a_place_is_not_handed_over_again_at_once() {
+    let mut place = Place::open().await;
+    place.limits.jobs_at_once = 1;
+    let force = place.start();
+    place.add("wait").await;
+    place.hand.begun.notified().await;
+    let waits = place.add("done").await;
+    place.clock.advance(Duration::from_secs(2));
+    let ended = tokio::spawn(force.run());
+    // The relay looks once a second.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let now = place.clock.now();
+    let untouched = Take { due: now, pushed_before: now - Duration::from_secs(5), limit: 9 };
+    assert_eq!(ledger::take_due(&place.db, untouched, now).await.unwrap(), [waits]);
+    place.hand.go_on.notify_one();
+    place.stop.gently.cancel();
+    ended.await.unwrap();
 }
