@@ -1,10 +1,12 @@
 //! Rotation: everything comes under the newest key, while others go on writing, and whatever cannot be read stays.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::{Learned, State};
 use store::audit::{Actor, By};
+use store::effects::{self, Effect, Watch};
 use store::notifications::{self, NewNotification};
 use store::payments::{self, Change};
 use store::rotation::{self, Mark, Part};
@@ -18,6 +20,7 @@ on_both! {
     what_is_in_plain_text_comes_under_the_key,
     what_is_under_an_older_key_comes_under_the_newest_in_any_number_of_goes,
     people_and_payments_change_while_everything_is_sealed_anew,
+    what_was_written_between_reading_and_sealing_is_not_written_over,
     a_row_that_does_not_open_stays_and_keeps_its_key,
     without_a_key_nothing_is_rotated,
     two_who_have_one_address_are_left_to_a_person,
@@ -125,6 +128,37 @@ async fn people_and_payments_change_while_everything_is_sealed_anew(empty: Empty
     let instruction = format!("{:?}", paid[0].instruction);
     assert!(instruction.contains(&format!("\"8{last}\"")), "{instruction}");
     assert_eq!(number(&db, "SELECT count(*) FROM notifications").await, rounds + 1);
+}
+
+/// Writes another number once, just before the work writes.
+struct Other {
+    db: Db,
+    has_written: AtomicBool,
+}
+
+impl Watch for Other {
+    fn reaches(&self, effect: Effect) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        const SQL: &str =
+            r#"UPDATE payments SET instruction = '{"kind":"virtual_account","bank":"bca","number":"4711"}'"#;
+        Box::pin(async move {
+            if effect == Effect::Begin && !self.has_written.swap(true, Ordering::SeqCst) {
+                execute(&self.db, SQL).await.unwrap();
+            }
+        })
+    }
+}
+
+async fn what_was_written_between_reading_and_sealing_is_not_written_over(empty: EmptyDatabase) {
+    let house = told_of_budi(&with_keys(&empty.0, vec![key("k1", 1)]).await).await;
+    let db = with_keys(&empty.0, vec![key("k2", 2), key("k1", 1)]).await;
+    let other = Arc::new(Other { db: db.clone(), has_written: AtomicBool::new(false) });
+    let start = Mark::default();
+    let rotating = rotation::rotate(&db, Part::Instructions, &start, 9);
+    let rotated = effects::watched(other, rotating).await.unwrap();
+    assert_eq!((rotated.sealed, rotated.raced), (0, 1));
+    let paid = payments::of_bill(&db, house.bill).await.unwrap();
+    let instruction = format!("{:?}", paid[0].instruction);
+    assert!(instruction.contains("4711"), "{instruction}");
 }
 
 async fn change_everything(house: &House, round: i64) {
