@@ -47,6 +47,18 @@ pub struct Gateway {
     pub page_url: String,
 }
 
+impl Gateway {
+    /// Whether the key is of the gateway's sandbox, so that no money is real.
+    #[must_use]
+    pub fn is_sandbox(&self) -> bool {
+        is_sandbox(self.server_key.expose())
+    }
+}
+
+fn is_sandbox(server_key: &str) -> bool {
+    server_key.starts_with("SB-")
+}
+
 /// All settings of a process.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -193,7 +205,7 @@ fn gateway(env: &dyn Fn(&str) -> Option<String>, mistakes: &mut Vec<String>) -> 
         }
         return None;
     };
-    let is_sandbox_key = server_key.starts_with("SB-");
+    let is_sandbox_key = is_sandbox(&server_key);
     let usual = if is_sandbox_key { SANDBOX } else { PRODUCTION };
     let base_url = base_url.unwrap_or_else(|| usual.to_owned()).trim_end_matches('/').to_owned();
     if is_sandbox_key && base_url == PRODUCTION {

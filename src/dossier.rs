@@ -4,6 +4,7 @@ use chrono::DateTime;
 use domain::{Rupiah, Time, UserId};
 use serde::Serialize;
 use serde_json::Value;
+use store::audit::By;
 use store::held::{self, Held, HeldBill, HeldStay};
 use store::payments::{self, PaymentFilter};
 use store::{Db, Page, StoreError, audit, reminders};
@@ -140,11 +141,19 @@ pub struct Deed {
     pub after: Option<Value>,
 }
 
-/// Gathers what is held about a tenant; none when there is no such tenant.
+/// Hands out what is held about a tenant, and writes down who asked; none when there is no such tenant.
 ///
 /// # Errors
 /// When the database does, or something is sealed under a key that is not here.
-pub async fn gather(db: &Db, id: UserId) -> Result<Option<Dossier>, StoreError> {
+pub async fn hand_out(db: &Db, id: UserId, by: &By<'_>) -> Result<Option<Dossier>, StoreError> {
+    let dossier = gather(db, id).await?;
+    if dossier.is_some() {
+        audit::note(db, ("tenant.export", format!("tenant:{id}")), by).await?;
+    }
+    Ok(dossier)
+}
+
+async fn gather(db: &Db, id: UserId) -> Result<Option<Dossier>, StoreError> {
     let Some(held) = held::about(db, id).await? else { return Ok(None) };
     let Held { email, name, phone, language, reminders_off_at, created_at, deleted_at, erased_at, .. } = held;
     Ok(Some(Dossier {

@@ -6,7 +6,7 @@ use clock::Clock;
 use domain::UserId;
 use kasir::config::Config;
 use kasir::{dossier, roles};
-use store::audit::{self, Actor, By};
+use store::audit::{Actor, By};
 use store::erasure::{self, Erased};
 use store::{Db, Refusal, Undone};
 
@@ -37,10 +37,10 @@ pub(crate) async fn run(config: &Config, clock: &Clock, command: TenantCommand) 
 }
 
 async fn export(db: &Db, clock: &Clock, id: UserId) -> anyhow::Result<()> {
-    let dossier = dossier::gather(db, id).await?.with_context(|| format!("there is no tenant {id}"))?;
     let actor = Actor { id: None, name: "kasir tenant export".to_owned() };
     let by = By { actor: &actor, reason: None, now: clock.now() };
-    audit::note(db, ("tenant.export", format!("tenant:{id}")), &by).await?;
+    let dossier =
+        dossier::hand_out(db, id, &by).await?.with_context(|| format!("there is no tenant {id}"))?;
     println!("{}", serde_json::to_string_pretty(&dossier)?);
     Ok(())
 }

@@ -36,7 +36,7 @@ impl Doctor {
                 return self.skip_key("there is no gateway to ask");
             }
         };
-        let is_sandbox = gateway.server_key.expose().starts_with("SB-");
+        let is_sandbox = gateway.is_sandbox();
         let check = if target.is_https() {
             self.encrypted(&target).await
         } else {

@@ -54,7 +54,7 @@ impl Doctor {
 /// Which world the configuration is about.
 fn environment(config: &Config) -> String {
     match &config.gateway {
-        Some(gateway) if gateway.server_key.expose().starts_with("SB-") => {
+        Some(gateway) if gateway.is_sandbox() => {
             format!("loads; a sandbox key for {}", gateway.base_url)
         }
         Some(gateway) => format!("loads; a production key for {}: the money is real", gateway.base_url),
@@ -111,8 +111,7 @@ async fn keys(config: &Config, db: Option<&Db>) -> Check {
             "there is no database, or none with all migrations, to hold them against",
         );
     };
-    let has_real_money =
-        config.gateway.as_ref().is_some_and(|gateway| !gateway.server_key.expose().starts_with("SB-"));
+    let has_real_money = config.gateway.as_ref().is_some_and(|gateway| !gateway.is_sandbox());
     let make =
         "make one with `kasir key new`, set KASIR_DATA_KEYS for all processes, and run `kasir key rotate`";
     match in_time(store::keys::check(db)).await {

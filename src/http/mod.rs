@@ -20,6 +20,7 @@ mod payment;
 mod problem;
 mod repeats;
 mod schemas;
+mod sealed;
 mod second_factor;
 mod serving;
 pub(crate) mod sessions;

@@ -3,25 +3,20 @@
 
 use std::time::Duration;
 
-use chacha20poly1305::aead::{Aead as _, Payload};
-use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use clock::{Clock, delta};
 use domain::{Email, Secret, Time, UserId};
-use hmac::{Hmac, Mac as _};
-use sha2::Sha256;
 use store::audit::By;
 use store::people::Person;
 use store::second_factors::{self as factors, Confirmation, SecondFactor};
 use totp_rs::{Builder, Totp};
 
 use super::auth::actor_of;
-use super::{App, Problem, name_of};
+use super::{App, Problem, name_of, sealed};
 
 /// What authenticator apps show before the address.
 const ISSUER: &str = "Kasir";
 /// Bytes of a secret, as RFC 4226 recommends.
 const SECRET_BYTES: usize = 20;
-const NONCE_BYTES: usize = 24;
 /// How a secret was encrypted.
 const VERSION: &str = "v1.";
 /// Recovery codes of a person.
@@ -107,35 +102,23 @@ impl SecondFactors {
     }
 
     fn seal(&self, user: UserId, secret: &[u8]) -> Option<Secret> {
-        let nonce = self.clock.random::<NONCE_BYTES>();
-        let person = user.to_string();
-        let payload = Payload { msg: secret, aad: person.as_bytes() };
-        let text = self.cipher().encrypt(&XNonce::from(nonce), payload).ok()?;
-        Some(Secret::from(format!("{VERSION}{}{}", hex::encode(nonce), hex::encode(text))))
+        let text = (secret, &*user.to_string().into_bytes());
+        let sealed = sealed::seal(self.sealing_key(), self.clock.random(), text)?;
+        Some(Secret::from(format!("{VERSION}{sealed}")))
     }
 
     fn open(&self, user: UserId, sealed: &Secret) -> Option<Vec<u8>> {
-        let bytes = hex::decode(sealed.expose().strip_prefix(VERSION)?).ok()?;
-        let (nonce, text) = bytes.split_at_checked(NONCE_BYTES)?;
-        let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
-        let person = user.to_string();
-        let payload = Payload { msg: text, aad: person.as_bytes() };
-        self.cipher().decrypt(&XNonce::from(nonce), payload).ok()
+        let text = sealed.expose().strip_prefix(VERSION)?;
+        sealed::open(self.sealing_key(), (text, user.to_string().as_bytes()))
     }
 
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&self.key("kasir second factors").into())
+    fn sealing_key(&self) -> [u8; 32] {
+        self.key("kasir second factors")
     }
 
+    /// Without one, what is sealed is never opened.
     fn key(&self, purpose: &str) -> [u8; 32] {
-        // HMAC takes keys of any length; without one, what is sealed is never opened.
-        Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes()).map_or_else(
-            |_| self.clock.random(),
-            |mut mac| {
-                mac.update(purpose.as_bytes());
-                mac.finalize().into_bytes().into()
-            },
-        )
+        sealed::key_for(purpose.as_bytes(), &self.secret).unwrap_or_else(|| self.clock.random())
     }
 }
 

@@ -1,13 +1,9 @@
 //! Logging in by an OpenID Connect provider: what a browser carries to the provider and back, and who of ours it is.
 
-use chacha20poly1305::aead::{Aead as _, Payload};
-use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use clock::{Clock, delta};
 use domain::{Email, Role, Secret};
-use hmac::{Hmac, Mac as _};
 use oidc::{Arrival, Departure, Failure, Identity, Provider};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use std::time::Duration;
 use store::audit::{Actor, By};
 use store::identities;
@@ -15,9 +11,8 @@ use store::people::{self, Person};
 use store::{Refusal, Undone};
 use subtle::ConstantTimeEq as _;
 
-use super::{App, Problem};
+use super::{App, Problem, sealed};
 
-const NONCE_BYTES: usize = 24;
 /// What a sealed text is for, so that none of another purpose opens.
 const PURPOSE: &[u8] = b"kasir single sign-on";
 /// Whoever is not back from the provider by then begins anew.
@@ -95,26 +90,18 @@ impl SingleSignOn {
 
     /// What a browser kept, if it is of ours and of now.
     pub(crate) fn open(&self, sealed: &str) -> Option<Way> {
-        let bytes = hex::decode(sealed).ok()?;
-        let (nonce, text) = bytes.split_at_checked(NONCE_BYTES)?;
-        let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
-        let text = self.cipher()?.decrypt(&XNonce::from(nonce), Payload { msg: text, aad: PURPOSE }).ok()?;
+        let text = sealed::open(self.key()?, (sealed, PURPOSE))?;
         let way: Way = serde_json::from_slice(&text).ok()?;
         (self.clock.now().timestamp() < way.until).then_some(way)
     }
 
     fn seal(&self, way: &Way) -> Option<String> {
-        let nonce = self.clock.random::<NONCE_BYTES>();
         let text = serde_json::to_vec(way).ok()?;
-        let text = self.cipher()?.encrypt(&XNonce::from(nonce), Payload { msg: &text, aad: PURPOSE }).ok()?;
-        Some(format!("{}{}", hex::encode(nonce), hex::encode(text)))
+        sealed::seal(self.key()?, self.clock.random(), (&text, PURPOSE))
     }
 
-    fn cipher(&self) -> Option<XChaCha20Poly1305> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes()).ok()?;
-        mac.update(PURPOSE);
-        let key: [u8; 32] = mac.finalize().into_bytes().into();
-        Some(XChaCha20Poly1305::new(&key.into()))
+    fn key(&self) -> Option<[u8; 32]> {
+        sealed::key_for(PURPOSE, &self.secret)
     }
 
     /// Who the provider says it is that came back.

@@ -45,8 +45,8 @@ pub async fn erase(db: &Db, id: UserId, by: &By<'_>) -> Result<Erased, Undone> {
     let erased = Erased {
         again,
         payments: forget_payments(&mut tx, id).await?,
-        notifications: scrub_notifications(&mut tx, id).await?,
-        calls: scrub_calls(&mut tx, id).await?,
+        notifications: scrub(&mut tx, id, &NOTIFICATIONS).await?,
+        calls: scrub(&mut tx, id, &CALLS).await?,
         reminders: end_reminders(&mut tx, id, by.now).await?,
         audit_kept: audit_kept(&mut tx, id).await?,
     };
@@ -123,37 +123,40 @@ async fn forget_payments(tx: &mut Tx, id: UserId) -> Result<u64, StoreError> {
     Ok(in_tx!(tx, conn => sqlx::query(SQL).bind(id.0).execute(conn).await?.rows_affected()))
 }
 
-async fn scrub_notifications(tx: &mut Tx, id: UserId) -> Result<u64, StoreError> {
-    const FIND: &str = "
-        SELECT id, body_hash, body FROM notifications WHERE id IN (
-            SELECT n.id FROM notifications n JOIN payments p ON p.id = n.payment_id WHERE p.tenant_id = $1
-            UNION SELECT n.id FROM notifications n JOIN payments p ON p.invoice = n.order_id WHERE p.tenant_id = $1)";
-    const KEEP: &str = "UPDATE notifications SET body = $2 WHERE id = $1";
-    let rows: Vec<(i64, String, String)> =
-        in_tx!(&mut *tx, conn => sqlx::query_as(FIND).bind(id.0).fetch_all(conn).await?);
-    let mut count = 0;
-    for (row, hash, body) in rows {
-        let Some(text) = scrubbed(tx, &Place::notification(&hash), body)? else { continue };
-        in_tx!(&mut *tx, conn => sqlx::query(KEEP).bind(row).bind(text).execute(conn).await.map(drop)?);
-        count += 1;
-    }
-    Ok(count)
+/// The texts of one table: those of a tenant, and how one is kept.
+struct Texts {
+    find: &'static str,
+    keep: &'static str,
+    place: fn(&str) -> Place<'_>,
 }
 
-async fn scrub_calls(tx: &mut Tx, id: UserId) -> Result<u64, StoreError> {
-    const FIND: &str = "
+const NOTIFICATIONS: Texts = Texts {
+    find: "
+        SELECT id, body_hash, body FROM notifications WHERE id IN (
+            SELECT n.id FROM notifications n JOIN payments p ON p.id = n.payment_id WHERE p.tenant_id = $1
+            UNION SELECT n.id FROM notifications n JOIN payments p ON p.invoice = n.order_id WHERE p.tenant_id = $1)",
+    keep: "UPDATE notifications SET body = $2 WHERE id = $1",
+    place: |hash| Place::notification(hash),
+};
+
+const CALLS: Texts = Texts {
+    find: "
         SELECT id, path || ' ' || CAST(at AS TEXT), answer FROM gateway_calls WHERE name IN (
             SELECT invoice FROM payments WHERE tenant_id = $1
             UNION SELECT transaction_id FROM payments WHERE tenant_id = $1 AND transaction_id IS NOT NULL
             UNION SELECT t.transaction_id FROM payment_tries t JOIN payments p ON p.id = t.payment_id
-            WHERE p.tenant_id = $1)";
-    const KEEP: &str = "UPDATE gateway_calls SET answer = $2 WHERE id = $1";
+            WHERE p.tenant_id = $1)",
+    keep: "UPDATE gateway_calls SET answer = $2 WHERE id = $1",
+    place: |name| calls::place(name),
+};
+
+async fn scrub(tx: &mut Tx, id: UserId, texts: &Texts) -> Result<u64, StoreError> {
     let rows: Vec<(i64, String, String)> =
-        in_tx!(&mut *tx, conn => sqlx::query_as(FIND).bind(id.0).fetch_all(conn).await?);
+        in_tx!(&mut *tx, conn => sqlx::query_as(texts.find).bind(id.0).fetch_all(conn).await?);
     let mut count = 0;
-    for (row, name, answer) in rows {
-        let Some(text) = scrubbed(tx, &calls::place(&name), answer)? else { continue };
-        in_tx!(&mut *tx, conn => sqlx::query(KEEP).bind(row).bind(text).execute(conn).await.map(drop)?);
+    for (row, name, text) in rows {
+        let Some(text) = scrubbed(tx, &(texts.place)(&name), text)? else { continue };
+        in_tx!(&mut *tx, conn => sqlx::query(texts.keep).bind(row).bind(text).execute(conn).await.map(drop)?);
         count += 1;
     }
     Ok(count)

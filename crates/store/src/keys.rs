@@ -3,7 +3,7 @@
 use domain::Time;
 
 use crate::audit::By;
-use crate::sealing::{DataKey, Place};
+use crate::sealing::{DataKey, Place, key_bytes};
 use crate::time::millis;
 use crate::{Db, Keys, StoreError, Tx, audit, in_tx, read};
 
@@ -93,7 +93,7 @@ fn index_of(keys: &Keys, rows: &[(String, String)]) -> Result<Option<[u8; 32]>, 
     let mut index = None;
     for (_, sealed) in rows.iter().filter(|(id, _)| keys.ids().any(|one| one == id)) {
         let text = keys.open(&place(), sealed.clone())?;
-        let bytes = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        let bytes = key_bytes(&text);
         index = Some(bytes.ok_or_else(|| StoreError::Sealed { place: "data_keys".to_owned() })?);
     }
     match (index, rows.first()) {

@@ -211,8 +211,8 @@ impl Row {
 pub async fn letter(db: &Db, id: ReminderId) -> Result<Option<Letter>, StoreError> {
     const SQL: &str = "
         SELECT r.id, r.kind, r.channel, r.message_id, r.ended_at, r.tenant_id, u.name, u.email, u.phone, u.personal,
-               u.language,               u.reminders_off_at, u.deleted_at, r.bill_id, b.year, b.month, b.title, b.amount, b.status, b.voided_at,
-               b.due_at
+               u.language, u.reminders_off_at, u.deleted_at, r.bill_id, b.year, b.month, b.title, b.amount, b.status,
+               b.voided_at, b.due_at
         FROM reminders r JOIN bills b ON b.id = r.bill_id JOIN users u ON u.id = r.tenant_id WHERE r.id = $1";
     let row: Option<Row> = read!(db, pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await?);
     row.map(|row| row.open(db.keys())).transpose()

@@ -22,6 +22,11 @@ const PLAIN: &str = "x0.";
 const NONCE_BYTES: usize = 24;
 const ID_CHARS_MAX: usize = 32;
 
+/// The bytes of a key that is kept as hex.
+pub(crate) fn key_bytes(text: &str) -> Option<[u8; 32]> {
+    hex::decode(text).ok()?.try_into().ok()
+}
+
 /// Draws bytes that nobody can guess.
 type Dice = Arc<dyn Fn() -> [u8; 32] + Send + Sync>;
 

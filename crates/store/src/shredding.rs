@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::audit::Row;
 use crate::personal::Personal;
-use crate::sealing::{DataKey, Place};
+use crate::sealing::{DataKey, Place, key_bytes};
 use crate::{Db, StoreError, Tx, in_tx, read};
 
 /// The member of a state in the audit that is sealed.
@@ -60,8 +60,7 @@ pub(crate) async fn words_in(tx: &mut Tx, id: i64) -> Result<Words, StoreError> 
 fn key_of(keys: &crate::Keys, id: i64, sealed: String) -> Result<DataKey, StoreError> {
     let place = Place::audit_key(id);
     let text = keys.open(&place, sealed)?;
-    let bytes = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
-    Ok(DataKey::new(ID, bytes.ok_or_else(|| place.damaged())?))
+    Ok(DataKey::new(ID, key_bytes(&text).ok_or_else(|| place.damaged())?))
 }
 
 impl Words {

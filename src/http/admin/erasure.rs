@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use domain::UserId;
 use serde::{Deserialize, Serialize};
-use store::audit::{self, By};
+use store::audit::By;
 use store::erasure::{self, Erased};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -65,10 +65,8 @@ pub(crate) async fn export(
     owner: Owner,
     Row(id): Row,
 ) -> Result<Json<Dossier>, Problem> {
-    let dossier = dossier::gather(&app.db, UserId(id)).await?.ok_or(Problem::NotFound)?;
     let by = By { actor: &owner.actor(), reason: None, now: app.clock.now() };
-    audit::note(&app.db, ("tenant.export", format!("tenant:{id}")), &by).await?;
-    Ok(Json(dossier))
+    dossier::hand_out(&app.db, UserId(id), &by).await?.map(Json).ok_or(Problem::NotFound)
 }
 
 /// Forgets a tenant: who they were goes, what they paid stays. Doing it again is harmless.
