@@ -19,7 +19,7 @@ stories![
     every_page_is_answered_in_both_languages,
 ];
 
-const PAGES: [&str; 17] = [
+pub(crate) const PAGES: [&str; 17] = [
     "",
     "/payments",
     "/findings",

@@ -42,6 +42,7 @@ mod missed;
 mod month;
 mod operating;
 mod outages;
+mod page_limits;
 mod pay;
 mod permutations;
 mod post;

@@ -86,7 +86,7 @@ fn start_postgres(sweeper: &mut Sweeper, binaries: &Path, dir: &Path) -> Result<
 }
 
 /// Durability costs the tests minutes and gives them nothing; everything else is as it is in production.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 9] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "fsync=off",
@@ -94,6 +94,9 @@ const SETTINGS: [&str; 7] = [
     "max_connections=300",
     "shared_buffers=64MB",
     "timezone=UTC",
+    // A test that asks for it is told which statements ran.
+    "shared_preload_libraries=pg_stat_statements",
+    "pg_stat_statements.track=none",
 ];
 
 fn postgres_program(name: &str, binaries: &Path, home: &Path, user: Option<User>) -> Command {
