@@ -21,7 +21,7 @@ use crate::config::{Config, Gateway, MatchBy};
 use crate::descriptors;
 use crate::heartbeat::Heartbeat;
 use crate::http::{
-    self, App, Door, Passwords, Patience, Places, SecondFactors, SingleSignOn, Tls, Tokens, Watches,
+    self, App, Door, Lately, Passwords, Patience, Places, SecondFactors, SingleSignOn, Tls, Tokens, Watches,
 };
 
 /// Between two sweeps.
@@ -288,6 +288,7 @@ pub fn app_with(parts: &Parts, passwords: Passwords) -> anyhow::Result<App> {
         links: links(parts),
         second_factors,
         patience,
+        lately: Lately::new(limits.remembered()),
         notified: http::Notified::default(),
         watches: Watches::new(limits.waiting_requests, limits.event_streams),
         stop: CancellationToken::new(),

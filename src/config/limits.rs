@@ -9,6 +9,9 @@ use crate::http::{ConnectionLimits, Shares};
 /// Smaller buffers are refused by the library that reads requests.
 const HEAD_BYTES_MIN: usize = 8 * 1024;
 
+/// Nobody who was shut out may come in for longer.
+const REMEMBERED_MS_MAX: u64 = 60_000;
+
 /// Limits. Everything has one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -61,6 +64,9 @@ pub struct Limits {
     pub waiting_requests: usize,
     /// Streams of events at once; one more is answered with 429.
     pub event_streams: usize,
+    /// How long a process remembers who callers are and which ways to pay there are, in milliseconds; 0: not at all. What
+    /// another process changes counts so much later.
+    pub remembered_ms: u64,
 }
 
 impl Default for Limits {
@@ -90,6 +96,7 @@ impl Default for Limits {
             hashings_waiting: 192,
             waiting_requests: 500,
             event_streams: 1_000,
+            remembered_ms: 1_000,
         }
     }
 }
@@ -116,6 +123,9 @@ impl Limits {
         ];
         let zeros = positive.iter().filter(|(_, good)| !good);
         mistakes.extend(zeros.map(|(name, _)| format!("limits.{name} is 0")));
+        if self.remembered_ms > REMEMBERED_MS_MAX {
+            mistakes.push(format!("limits.remembered_ms is more than {REMEMBERED_MS_MAX}"));
+        }
         if self.head_bytes < HEAD_BYTES_MIN {
             mistakes.push(format!("limits.head_bytes is less than {HEAD_BYTES_MIN}"));
         }
@@ -129,6 +139,12 @@ impl Limits {
                     .to_owned(),
             );
         }
+    }
+
+    /// How long what hardly ever changes is remembered.
+    #[must_use]
+    pub fn remembered(&self) -> Duration {
+        Duration::from_millis(self.remembered_ms)
     }
 
     /// The limits of the connections.

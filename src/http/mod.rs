@@ -1,12 +1,14 @@
 //! The REST service: routes, limits, and what all handlers share.
 
 pub(crate) mod admin;
+mod around;
 mod auth;
 mod bills;
 mod body;
 mod cancel;
 mod events;
 mod health;
+mod lately;
 mod line;
 mod logos;
 mod methods;
@@ -35,26 +37,20 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
 use clock::Clock;
 use courier::Links;
 use domain::{RuleBook, Rupiah, Secret, Terms};
 use queue::{Queue, Throttle};
 use store::Db;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
-use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::trace::TraceLayer;
 
 pub(crate) use auth::{Admin, Caller, Owner, Remote, Staff, may};
 use auth::{FrontEnd, Tenant};
 pub(crate) use body::{Body, Named};
 pub(crate) use events::NO_BUFFERING;
+pub use lately::Lately;
 pub use notification::Notified;
 pub use notification::name_of_body;
 pub use passwords::{HashingFailed, Passwords};
@@ -69,11 +65,6 @@ pub(crate) use single_sign_on::{Brought, Outside};
 pub use tls::{Tls, TlsError, TlsFiles};
 pub use tokens::{NotSigned, Tokens, draw_api_key, name_of};
 pub use watches::Watches;
-
-/// Half a year, as long as browsers are to remember that we are reached over TLS alone.
-const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=15768000");
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What all handlers share.
 pub struct App {
@@ -101,6 +92,8 @@ pub struct App {
     pub places: Places,
     /// Slows down those who guess.
     pub patience: Patience,
+    /// What was read from the books a moment ago.
+    pub lately: Lately,
     /// Who waits for changes of payments.
     pub watches: Watches,
     /// Cancelled when the service stops: then nobody waits any longer.
@@ -160,28 +153,9 @@ static ROUTES: LazyLock<Router<Arc<App>>> = LazyLock::new(|| {
 
 /// All routes of the service.
 pub fn router(app: Arc<App>) -> Router {
-    let request_id = RequestIds(app.clock.clone());
-    let settings = &app.settings;
-    let timeout = settings.request_timeout;
-    let set = SetResponseHeaderLayer::if_not_present;
-    let only_tls = settings.is_https.then_some(ONLY_TLS);
-    let around = ServiceBuilder::new()
-        .layer(SetRequestIdLayer::new(REQUEST_ID, request_id))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        // What is answered is for whoever asked, and is nothing else than it says.
-        .layer(set(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .layer(set(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
-        .option_layer(only_tls.map(|value| set(header::STRICT_TRANSPORT_SECURITY, value)))
-        // Before anything is logged: who is sent away must cost nothing.
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), shedding::admit))
-        .layer(TraceLayer::new_for_http().make_span_with(span_of))
-        .layer(middleware::from_fn(move |request: Request, next: Next| within(timeout, request, next)))
-        .layer(CatchPanicLayer::custom(|_panic: Box<dyn std::any::Any + Send>| -> Response {
-            tracing::error!("a handler panicked");
-            axum::response::IntoResponse::into_response(Problem::Internal)
-        }))
-        .layer(DefaultBodyLimit::max(settings.body_bytes_max));
-    ROUTES.clone().layer(around).with_state(app)
+    let limit = DefaultBodyLimit::max(app.settings.body_bytes_max);
+    let around = middleware::from_fn_with_state(Arc::clone(&app), around::around);
+    ROUTES.clone().layer(limit).layer(around).with_state(app)
 }
 
 /// The OpenAPI document of the routes, as text.
@@ -208,31 +182,4 @@ fn documented() -> openapi::Routes {
         .merge(methods::routes())
         .merge(logos::routes())
         .merge(notification::routes())
-}
-
-async fn within(timeout: Duration, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(timeout, next.run(request)).await {
-        Ok(response) => response,
-        Err(_elapsed) => axum::response::IntoResponse::into_response(Problem::TimedOut),
-    }
-}
-
-/// The path and no query, the method and no header: what is logged of a request holds no secret.
-fn span_of<B>(request: &axum::http::Request<B>) -> tracing::Span {
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .and_then(|id| id.header_value().to_str().ok())
-        .unwrap_or_default();
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), request.id = id)
-}
-
-/// Gives each request a name that its answer and its log lines carry.
-#[derive(Clone)]
-struct RequestIds(Clock);
-
-impl MakeRequestId for RequestIds {
-    fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
-        self.0.ulid().parse().ok().map(RequestId::new)
-    }
 }

@@ -7,12 +7,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use clock::delta;
-use domain::{BillId, BillStatus, Instruction, Invoice, Method, Payment, PaymentId};
+use domain::{BillId, BillStatus, Instruction, Invoice, Method, MethodId, Payment, PaymentId};
 use queue::{CancelPayment, Job as _, NewJob, SubmitCharge};
 use serde::{Deserialize, Serialize};
 use store::bills::{self, Bill};
 use store::creation::{self, Creation, NewPayment};
-use store::methods;
 use store::payments;
 use store::people::Person;
 use utoipa::ToSchema;
@@ -165,9 +164,9 @@ async fn chosen_method(app: &App, wish: &IdOrName) -> Result<Method, Problem> {
         IdOrName::Id(id) => id.to_string(),
         IdOrName::Name(name) => name.to_lowercase(),
     };
-    // A NUL would not reach the database; there is no method of that name anyway.
-    let found = if name.contains('\0') { None } else { methods::find(&app.db, &name).await? };
-    match found {
+    let id = name.parse().ok().map(MethodId);
+    let offered = app.methods().await?;
+    match offered.iter().find(|one| one.method.code() == name || Some(one.id) == id) {
         Some(offered) if offered.active => Ok(offered.method),
         Some(_) => Err(Problem::Unprocessable(format!("the payment method {name:?} is switched off"))),
         None => Err(Problem::Unprocessable(format!(

@@ -8,8 +8,8 @@ use clock::delta;
 use domain::{Instruction, Invoice, Payment, PaymentId, Role, Rupiah, State as Life, Time, long_form};
 use queue::{Job as _, Reason, SyncPayment};
 use serde::Serialize;
+use store::payments;
 use store::people::Person;
-use store::{methods, payments};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -96,9 +96,9 @@ pub(super) async fn poll_on_read(app: &App, payment: &Payment) {
 }
 
 pub(super) async fn view(app: &App, payment: Payment) -> Result<PaymentView, Problem> {
-    let offered = methods::find(&app.db, payment.method.code()).await?;
-    let (title, logo) = match offered {
-        Some(offered) => (offered.title, offered.logo),
+    let offered = app.methods().await?;
+    let (title, logo) = match offered.iter().find(|offered| offered.method == payment.method) {
+        Some(offered) => (offered.title.clone(), offered.logo.clone()),
         None => (payment.method.title().to_owned(), String::new()),
     };
     let deadline = payment.deadline();

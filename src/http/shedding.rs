@@ -5,17 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{Request, State};
+use axum::extract::Request;
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Version, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use clock::{Clock, Time, delta};
 use http_body_util::BodyExt as _;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::context::TokioContext;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{App, Problem};
+use super::{App, Problem, lately};
 
 /// Places for whoever watches over the service. They are free when all others are taken.
 const MONITORS: usize = 16;
@@ -112,6 +113,19 @@ impl Places {
         }
     }
 
+    /// Has the work of a request done. Who goes away ends it, as ever.
+    async fn done(&self, share: &Share, work: impl Future<Output = Response> + Send + 'static) -> Response {
+        if share.is_calm() {
+            // The hand-over to other threads costs more than most answers.
+            return TokioContext::new(work, self.work.clone()).await;
+        }
+        // Not among those who are sent away: behind thousands of them each step would have to wait its turn.
+        AbortOnDropHandle::new(self.work.spawn(work)).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a request broke off");
+            Problem::Internal.into_response()
+        })
+    }
+
     /// Bytes of bodies that have come in and were not yet dealt with.
     pub(super) fn body_bytes(&self) -> usize {
         self.bytes_max.saturating_sub(self.bytes.available_permits())
@@ -133,6 +147,11 @@ impl Share {
         Self { name, size, free, refused: AtomicU64::new(0), told_at: Mutex::new(None) }
     }
 
+    /// Whether so few are in that nobody has to be sent away soon.
+    fn is_calm(&self) -> bool {
+        self.free.available_permits() >= self.size - self.size / 4
+    }
+
     /// Counts it. A flood is no flood of lines in the log.
     fn refuse(&self, now: Time) -> Problem {
         let refused = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
@@ -151,18 +170,23 @@ impl Share {
     }
 }
 
-/// Lets a request in when there is a place for it and its body has come.
-pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// Lets a request in when there is a place for it and its body has come, and has its work done.
+pub(super) async fn admit<W: Future<Output = Response> + Send + 'static>(
+    app: &App,
+    request: Request,
+    work: impl FnOnce(Request) -> W,
+) -> Response {
     let places = &app.places;
-    let Some(share) = places.share_of(request.uri().path()) else { return next.run(request).await };
+    let Some(share) = places.share_of(request.uri().path()) else { return work(request).await };
     let (mut parts, body) = request.into_parts();
+    let changes = lately::may_change(&parts);
     let entered = async {
         if share.free.available_permits() == 0 {
             return Err(share.refuse(places.clock.now()));
         }
         // A body that comes slowly takes no place from others.
         let (body, bytes) =
-            if parts.uri.path() == UPLOADS { (body, None) } else { whole(&app, share, body).await? };
+            if parts.uri.path() == UPLOADS { (body, None) } else { whole(app, share, body).await? };
         let place = Arc::clone(&share.free).try_acquire_owned();
         let place = place.map_err(|_full| share.refuse(places.clock.now()))?;
         Ok((body, Place::of(bytes.into_iter().chain([place]))))
@@ -170,32 +194,33 @@ pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: N
     match entered.await {
         Ok((body, place)) => {
             parts.extensions.insert(place.clone());
-            let work = next.run(Request::from_parts(parts, body));
-            // Not among those who are sent away: behind thousands of them each step would have to wait its turn. Who
-            // goes away ends the work, as ever.
-            let response = AbortOnDropHandle::new(places.work.spawn(work)).await;
+            let response = places.done(share, work(Request::from_parts(parts, body))).await;
             drop(place);
-            response.unwrap_or_else(|error| {
-                tracing::error!(%error, "a request broke off");
-                Problem::Internal.into_response()
-            })
+            if changes {
+                app.lately.forget();
+            }
+            response
         }
         Err(problem) => {
             if share.name == places.notifications.name {
                 app.notified.refused(&problem);
             }
-            // The rest of the body still comes in: the caller must not ask for anything else behind it.
-            let is_cut = matches!(problem, Problem::TooLarge | Problem::TooSlow);
-            let mut response = match parts.uri.path().starts_with("/admin") {
-                true => crate::dashboard::page_of(&parts, problem),
-                false => problem.into_response(),
-            };
-            if is_cut && parts.version <= Version::HTTP_11 {
-                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            response
+            refused(&parts, problem)
         }
     }
+}
+
+fn refused(parts: &Parts, problem: Problem) -> Response {
+    // The rest of the body still comes in: the caller must not ask for anything else behind it.
+    let is_cut = matches!(problem, Problem::TooLarge | Problem::TooSlow);
+    let mut response = match parts.uri.path().starts_with("/admin") {
+        true => crate::dashboard::page_of(parts, problem),
+        false => problem.into_response(),
+    };
+    if is_cut && parts.version <= Version::HTTP_11 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// The body, when all of it is here, and its place among all bodies.

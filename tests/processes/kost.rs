@@ -160,7 +160,7 @@ impl Kost {
             ("KASIR_LOG_FORMAT", "json".to_owned()),
             (
                 "RUST_LOG",
-                "info,kasir=debug,queue=debug,workers=debug,midtrans=debug,tower_http=debug".to_owned(),
+                "info,kasir=debug,queue=debug,workers=debug,midtrans=debug".to_owned(),
             ),
         ]
     }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::audit::{self, By};
 use crate::personal::Columns;
+use crate::rows::in_order;
 use crate::time::{millis, opt_from_millis, opt_millis};
 use crate::{Db, Keys, Page, Refusal, StoreError, Tx, Undone, in_tx, read, write};
 
@@ -35,16 +36,18 @@ pub struct Bill {
     pub due_at: Option<Time>,
 }
 
-#[derive(Clone, sqlx::FromRow)]
-pub(crate) struct Row {
-    pub(crate) id: i64,
-    pub(crate) tenant_id: i64,
-    year: i64,
-    month: i64,
-    amount: i64,
-    status: String,
-    title: Option<String>,
-    due_at: Option<i64>,
+in_order! {
+    #[derive(Clone)]
+    pub(crate) struct Row {
+        pub(crate) id: i64,
+        pub(crate) tenant_id: i64,
+        year: i64,
+        month: i64,
+        amount: i64,
+        status: String,
+        title: Option<String>,
+        due_at: Option<i64>,
+    }
 }
 
 impl TryFrom<Row> for Bill {

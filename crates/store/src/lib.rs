@@ -14,6 +14,7 @@ mod moves;
 mod page;
 mod personal;
 mod refusal;
+mod rows;
 mod scrubbing;
 mod sealing;
 mod searching;

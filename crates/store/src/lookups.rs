@@ -101,9 +101,12 @@ impl Batch for BillsOfTenant {
         }
         let (tenants, limits): (Vec<i64>, Vec<i64>) = most.into_iter().unzip();
         let rows: Vec<bills::Row> = rows!(db, sqlx::query_as(SQL).bind(tenants).bind(limits));
-        let found = grouped(rows, |row| row.tenant_id);
+        let mut found = grouped(rows, |row| row.tenant_id);
+        let is_each_other = found.len() == wishes.len();
         let of = |(tenant, limit): &(i64, i64)| {
-            let mut rows = found.get(tenant).cloned().unwrap_or_default();
+            // Nobody else in this turn wants the bills of the same tenant, as is usual.
+            let rows = if is_each_other { found.remove(tenant) } else { found.get(tenant).cloned() };
+            let mut rows = rows.unwrap_or_default();
             rows.truncate(usize::try_from(*limit).unwrap_or_default());
             rows
         };

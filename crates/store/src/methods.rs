@@ -73,23 +73,6 @@ pub async fn all(db: &Db) -> Result<Vec<Offered>, StoreError> {
     known.map(Offered::try_from).collect()
 }
 
-/// The method of this name, or of this id when `name` is a number.
-///
-/// # Errors
-/// When the database does.
-pub async fn find(db: &Db, name: &str) -> Result<Option<Offered>, StoreError> {
-    const SQL: &str = "SELECT id, code, title, logo, active FROM payment_methods WHERE code = $1 OR id = $2";
-    let id = name.parse::<i64>().unwrap_or_default();
-    let row: Option<Row> = match db.shared() {
-        Some(turns) => {
-            let rows = turns.methods.ask(db, ()).await?;
-            rows.into_iter().find(|row| row.code == name || row.id == id)
-        }
-        None => read!(db, pool => sqlx::query_as(SQL).bind(name).bind(id).fetch_optional(pool).await?),
-    };
-    row.map(Offered::try_from).transpose()
-}
-
 /// What is to become of an offered method.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct MethodChange<'a> {

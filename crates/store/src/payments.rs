@@ -4,6 +4,7 @@ use domain::{
     BillId, Instruction, Invoice, Method, Payment, PaymentId, Rupiah, State, Time, TransactionId, UserId,
 };
 
+use crate::rows::in_order;
 use crate::sealing::Place;
 use crate::time::{from_millis, millis, opt_from_millis};
 use crate::{Db, Keys, Page, StoreError, Tx, in_tx, read, searching};
@@ -25,29 +26,31 @@ macro_rules! select {
 
 pub(crate) use select;
 
-#[derive(Clone, sqlx::FromRow)]
-pub(crate) struct Row {
-    pub(crate) id: i64,
-    pub(crate) invoice: String,
-    pub(crate) bill_id: i64,
-    tenant_id: i64,
-    method: String,
-    amount: i64,
-    state: String,
-    failure: Option<String>,
-    refunded: i64,
-    transaction_id: Option<String>,
-    instruction: Option<String>,
-    created_at: i64,
-    asked_at: Option<i64>,
-    expires_at: Option<i64>,
-    paid_at: Option<i64>,
-    checked_at: Option<i64>,
-    pub(crate) superseded_at: Option<i64>,
-    supersedes_id: Option<i64>,
-    payer_phone: Option<String>,
-    payer_sealed: Option<String>,
-    version: i64,
+in_order! {
+    #[derive(Clone)]
+    pub(crate) struct Row {
+        pub(crate) id: i64,
+        pub(crate) invoice: String,
+        pub(crate) bill_id: i64,
+        tenant_id: i64,
+        method: String,
+        amount: i64,
+        state: String,
+        failure: Option<String>,
+        refunded: i64,
+        transaction_id: Option<String>,
+        instruction: Option<String>,
+        created_at: i64,
+        asked_at: Option<i64>,
+        expires_at: Option<i64>,
+        paid_at: Option<i64>,
+        checked_at: Option<i64>,
+        pub(crate) superseded_at: Option<i64>,
+        supersedes_id: Option<i64>,
+        payer_phone: Option<String>,
+        payer_sealed: Option<String>,
+        version: i64,
+    }
 }
 
 impl Row {

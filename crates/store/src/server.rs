@@ -81,11 +81,11 @@ impl Server {
         }
         loop {
             let Some(Free { mut connection, since }) = self.free().pop() else { break };
-            if since.elapsed() < FRESH || connection.ping().await.is_ok() {
+            if since.elapsed() < FRESH || Box::pin(connection.ping()).await.is_ok() {
                 return Ok(self.taken(connection, place));
             }
         }
-        let connection = self.pool.acquire().await?.detach();
+        let connection = Box::pin(self.pool.acquire()).await?.detach();
         Ok(self.taken(connection, place))
     }
 
@@ -153,7 +153,7 @@ pub(crate) struct Begun {
 impl Begun {
     pub(crate) async fn begin(server: &Server) -> Result<Self, StoreError> {
         let mut taken = server.take().await?;
-        sqlx::raw_sql("BEGIN").execute(&mut *taken).await?;
+        Box::pin(sqlx::raw_sql("BEGIN").execute(&mut *taken)).await?;
         Ok(Self { taken: Some(taken), keys: Arc::clone(&server.keys) })
     }
 
@@ -168,7 +168,7 @@ impl Begun {
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         let Some(mut taken) = self.taken.take() else { return Ok(()) };
         // What fails here may have happened or not; the connection is closed, and the server decides.
-        sqlx::raw_sql("COMMIT").execute(&mut *taken).await?;
+        Box::pin(sqlx::raw_sql("COMMIT").execute(&mut *taken)).await?;
         taken.give_back();
         Ok(())
     }

@@ -52,7 +52,7 @@ impl Tx {
         reach(Effect::Begin).await;
         Ok(match db {
             Db::Sqlite { writer, keys, .. } => {
-                let tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+                let tx = Box::pin(writer.begin_with("BEGIN IMMEDIATE")).await?;
                 Self::Sqlite(Writing { tx, keys: Arc::clone(keys) })
             }
             Db::Postgres(server) => Self::Postgres(Begun::begin(server).await?),
@@ -69,7 +69,7 @@ impl Tx {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         reach(Effect::Commit).await;
         match self {
-            Self::Sqlite(writing) => writing.tx.commit().await?,
+            Self::Sqlite(writing) => Box::pin(writing.tx.commit()).await?,
             Self::Postgres(tx) => tx.commit().await?,
         }
         reach(Effect::Committed).await;
@@ -100,8 +100,17 @@ macro_rules! on_server {
     ($server:expr, $conn:ident => $body:expr) => {{
         let mut taken = $server.take().await?;
         let $conn = &mut *taken;
-        let ended: Result<_, $crate::StoreError> = async { Ok($body) }.await;
+        let ended: Result<_, $crate::StoreError> = Box::pin(async { Ok($body) }).await;
         taken.give_back_after(&ended);
+        ended?
+    }};
+}
+
+/// Runs one statement of SQLite. What waits for a database is some KiB large; in a box it is not moved with every future
+/// around it.
+macro_rules! on_file {
+    ($body:expr) => {{
+        let ended: Result<_, $crate::StoreError> = Box::pin(async { Ok($body) }).await;
         ended?
     }};
 }
@@ -126,7 +135,7 @@ macro_rules! read {
     ($db:expr, $pool:ident => $body:expr) => {{
         $crate::effects::reach($crate::effects::Effect::Read).await;
         match $db {
-            $crate::Db::Sqlite { readers: $pool, .. } => $body,
+            $crate::Db::Sqlite { readers: $pool, .. } => $crate::tx::on_file!($body),
             $crate::Db::Postgres(server) => $crate::tx::on_server!(server, $pool => $body),
         }
     }};
@@ -137,7 +146,7 @@ macro_rules! write {
     ($db:expr, $pool:ident => $body:expr) => {{
         $crate::effects::reach($crate::effects::Effect::Begin).await;
         let written = match $db {
-            $crate::Db::Sqlite { writer: $pool, .. } => $body,
+            $crate::Db::Sqlite { writer: $pool, .. } => $crate::tx::on_file!($body),
             $crate::Db::Postgres(server) => $crate::tx::on_server!(server, $pool => $body),
         };
         $crate::effects::reach($crate::effects::Effect::Committed).await;
@@ -161,4 +170,4 @@ macro_rules! in_tx {
     };
 }
 
-pub(crate) use {column, in_tx, on_server, read, unflushed, write};
+pub(crate) use {column, in_tx, on_file, on_server, read, unflushed, write};

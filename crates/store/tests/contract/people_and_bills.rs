@@ -18,7 +18,6 @@ on_both![
     a_tenant_owes_what_is_not_paid,
     a_bill_of_somebody_unknown_is_refused,
     methods_are_offered_once_and_in_order,
-    a_method_is_found_by_its_code_and_by_its_row,
 ];
 
 fn address(text: &str) -> Email {
@@ -172,14 +171,4 @@ async fn methods_are_offered_once_and_in_order(db: Db) {
     let again = methods::all(&db).await.unwrap();
     assert_eq!((again[0].id, again[0].title.as_str(), again[0].active), (offered[0].id, "BCA", false));
     assert_eq!(again[1..], offered[1..]);
-}
-
-async fn a_method_is_found_by_its_code_and_by_its_row(db: Db) {
-    methods::offer_all(&db).await.unwrap();
-    let qris = methods::find(&db, "qris").await.unwrap().unwrap();
-    assert_eq!(qris.method, Method::Qris);
-    assert_eq!(methods::find(&db, &qris.id.to_string()).await.unwrap(), Some(qris));
-    for unknown in ["cheque", "404", "", "0", "-1", "1' OR '1' = '1"] {
-        assert_eq!(methods::find(&db, unknown).await.unwrap(), None, "{unknown}");
-    }
 }
