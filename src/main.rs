@@ -60,6 +60,7 @@ Environment (wins over kasir.toml, which wins over the defaults):
   KASIR_DATA_KEYS             what personal data is encrypted under, the newest first: id:key,id:key
   KASIR_CONFIG                the file [kasir.toml]
   KASIR_SIMULATOR_ADDR        where the built-in simulator listens [127.0.0.1:9090]
+  KASIR_OTLP_ENDPOINT         http://HOST:4318, a collector of traces (OTLP) [no traces]
   RUST_LOG, KASIR_LOG_FORMAT  what is logged; json or text
 
 What is secret may stand in a file instead: DATABASE_URL_FILE, MIDTRANS_SERVER_KEY_FILE and so on name it.
@@ -142,12 +143,27 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         data_keys::new(&clock, id)?;
         return Ok(ExitCode::SUCCESS);
     }
-    telemetry::start();
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         bail!("the TLS provider could not be installed");
     }
+    let traces = telemetry::start(cli.command.as_ref().is_none_or(Command::stays))?;
+    let ended = perform(cli.command, clock).await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    ended
+}
+
+impl Command {
+    /// Whether it plays a role until it is told to stop.
+    fn stays(&self) -> bool {
+        matches!(self, Self::Serve | Self::Api | Self::Worker | Self::Scheduler)
+    }
+}
+
+async fn perform(command: Option<Command>, clock: Clock) -> anyhow::Result<ExitCode> {
     let config = Config::load();
-    match cli.command {
+    match command {
         // Mistakes of the configuration are findings among others.
         Some(Command::Doctor(options)) => return doctor::run(&options, config, clock).await,
         Some(Command::Healthcheck(options)) => return healthcheck::run(&options, &config?, &clock).await,

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -43,18 +43,27 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
 /// The handler, for as long as a request may take.
 async fn within(app: Arc<App>, request: Request, next: Next) -> Response {
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout(app.settings.request_timeout, answered).await {
+    let response = match tokio::time::timeout(app.settings.request_timeout, answered).await {
         Ok(Ok(response)) => response,
         Ok(Err(_panic)) => {
             tracing::error!("a handler panicked");
             Problem::Internal.into_response()
         }
         Err(_elapsed) => Problem::TimedOut.into_response(),
-    }
+    };
+    tracing::Span::current().record("http.status", response.status().as_u16());
+    response
 }
 
 /// The path and no query, the method and no header: what is logged of a request holds no secret.
 fn span_of(request: &Request, id: Option<&HeaderValue>) -> tracing::Span {
     let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), request.id = id)
+    tracing::info_span!(
+        "request",
+        method = %request.method(),
+        path = request.uri().path(),
+        route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str),
+        request.id = id,
+        http.status = tracing::field::Empty
+    )
 }

@@ -108,7 +108,9 @@ async fn keep(app: &App, body: Result<Bytes, BytesRejection>) -> Result<(StatusC
     let event = notification.event.as_ref().map(domain::Event::as_str);
     let new = NewNotification { body_hash, body: text, kind, order_id, transaction_id, event, verified };
     let now = app.clock.now();
-    let job = move |about| job_of(about, now);
+    // It may be written down by another task, for many at once.
+    let trace = traces::here();
+    let job = move |about| NewJob { trace: trace.clone(), ..job_of(about, now) };
     let queued = notifications::record(&app.inbox, &new, job, now).await.map_err(|error| {
         // Whatever the trouble is, the gateway shall come back: it repeats a 503 four times, a 500 once (contract §7).
         tracing::error!(%error, "a notification could not be kept; the gateway will send it again");

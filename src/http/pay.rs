@@ -195,9 +195,12 @@ async fn write_down(app: &App, bill: &Bill, way: &Way<'_>) -> Result<Creation, P
         next_check_at: now + delta(app.settings.first_check),
     };
     let replaced = live.map(|old| old.id);
+    // They may be written down by another task, for many at once.
+    let trace = traces::here();
     let jobs = move |payment_id: PaymentId| -> Vec<NewJob> {
         let cancel = replaced.map(|payment_id| CancelPayment { payment_id }.new_job(now));
-        cancel.into_iter().chain([SubmitCharge { payment_id }.new_job(now)]).collect()
+        let jobs = cancel.into_iter().chain([SubmitCharge { payment_id }.new_job(now)]);
+        jobs.map(|job| NewJob { trace: trace.clone(), ..job }).collect()
     };
     Ok(creation::create(&app.db, &new, jobs, now).await?)
 }

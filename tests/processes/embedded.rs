@@ -17,7 +17,7 @@ const PROMISED: Duration = s(2);
 /// An embedded Kasir in a directory of its own.
 pub(crate) struct Embedded {
     dir: tempfile::TempDir,
-    pub(crate) environment: [(&'static str, String); 3],
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 /// What a newcomer reads.
@@ -73,7 +73,7 @@ async fn a_newcomer_pays_a_bill_by_the_printed_walk_through_and_a_kill_changes_n
 }
 
 /// Does what is printed, against the clock; gives the invoice.
-async fn pay_by(walk: &WalkThrough) -> String {
+pub(crate) async fn pay_by(walk: &WalkThrough) -> String {
     let begun = Instant::now();
     let invoice = run(&walk.pay, "").await.trim().to_owned();
     let answered = begun.elapsed();
@@ -113,11 +113,17 @@ pub(crate) async fn run(command: &str, invoice: &str) -> String {
 
 impl Embedded {
     pub(crate) fn prepare() -> Self {
-        let environment = [
+        Self::prepare_with(&[])
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn prepare_with(more: &[(&'static str, &str)]) -> Self {
+        let mut environment = vec![
             ("KASIR_ADDR", format!("127.0.0.1:{}", free_port())),
             ("KASIR_SIMULATOR_ADDR", format!("127.0.0.1:{}", free_port())),
             ("KASIR_LOG_FORMAT", "json".to_owned()),
         ];
+        environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         Self { dir: tempfile::tempdir().unwrap(), environment }
     }
 
@@ -125,12 +131,15 @@ impl Embedded {
         self.dir.path()
     }
 
+    /// Starts it.
+    pub(crate) fn launch(&self, name: &str) -> Kasir {
+        Start { program: built(), role: None, environment: &self.environment, dir: self.path(), name }.start()
+    }
+
     /// Starts it, and waits until it answers.
     pub(crate) async fn start(&self, name: &str) -> Kasir {
         let begun = Instant::now();
-        let start =
-            Start { program: built(), role: None, environment: &self.environment, dir: self.path(), name };
-        let process = start.start();
+        let process = self.launch(name);
         let ready = format!("curl -sf http://{}/readyz || true", self.environment[0].1);
         eventually(s(20), "kasir is ready", async || match run(&ready, "").await {
             report if report.contains(r#""status":"ready""#) => Ok(()),
@@ -175,21 +184,29 @@ impl Embedded {
 
     /// Passwords and keys are printed for the newcomer, and appear nowhere else.
     fn assert_nothing_leaked(&self, names: [&str; 2]) {
+        let secrets = self.secrets(&names);
+        for name in names {
+            std::fs::remove_file(self.path().join(format!("{name}.out"))).unwrap();
+        }
+        assert_nothing_leaked(self.path(), &secrets.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+
+    /// What only the newcomer may read: what the processes of these names printed, and the secret of the installation.
+    pub(crate) fn secrets(&self, names: &[&str]) -> Vec<String> {
         let mut secrets =
             vec![std::fs::read_to_string(self.path().join("kasir.secret")).unwrap().trim().to_owned()];
         for name in names {
             let out = self.path().join(format!("{name}.out"));
-            let printed = std::fs::read_to_string(&out).unwrap();
+            let printed = std::fs::read_to_string(out).unwrap();
             let shown = printed.lines().filter_map(|line| {
                 line.split_once("password: ")
                     .or_else(|| line.split_once("x-api-key  "))
-                    .map(|(_, secret)| secret)
+                    .map(|(_, secret)| secret.trim_end_matches('\''))
             });
             secrets.extend(shown.filter(|secret| !secret.contains(' ')).map(str::to_owned));
-            std::fs::remove_file(out).unwrap();
         }
         assert!(secrets.len() >= 6, "a secret, four passwords and a key");
-        assert_nothing_leaked(self.path(), &secrets.iter().map(String::as_str).collect::<Vec<_>>());
+        secrets
     }
 }
 

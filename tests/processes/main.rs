@@ -33,4 +33,5 @@ mod servers;
 mod statements;
 mod stopping;
 mod tls;
+mod traces;
 mod waiting;

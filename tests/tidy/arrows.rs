@@ -13,12 +13,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("midtrans-sim", &["clock"]),
     ("courier", &["domain"]),
     ("oidc", &["clock", "domain"]),
-    ("queue", &["clock", "domain", "store"]),
+    ("queue", &["clock", "domain", "store", "traces"]),
     ("workers", &["clock", "courier", "domain", "midtrans", "queue", "store"]),
     (
         "kasir",
-        &["clock", "courier", "domain", "midtrans", "midtrans-sim", "oidc", "queue", "store", "workers"],
+        &[
+            "clock",
+            "courier",
+            "domain",
+            "midtrans",
+            "midtrans-sim",
+            "oidc",
+            "queue",
+            "store",
+            "traces",
+            "workers",
+        ],
     ),
+    ("traces", &[]),
     ("xtask", &[]),
 ];
 
@@ -51,9 +63,15 @@ const KEPT: &[Kept] = &[
     Kept { library: "sqlx", by: &["store"], in_tests_of: &["kasir"], because: "SQL lives in crates/store" },
     Kept {
         library: "reqwest",
-        by: &["courier", "midtrans", "midtrans-sim", "oidc"],
+        by: &["courier", "midtrans", "midtrans-sim", "oidc", "traces"],
         in_tests_of: &["kasir"],
-        because: "calls go out through crates/midtrans, crates/courier and crates/oidc, which have the time-outs",
+        because: "calls go out through the crates that have the time-outs",
+    },
+    Kept {
+        library: "opentelemetry",
+        by: &["traces"],
+        in_tests_of: &[],
+        because: "a span of `tracing` is sent by crates/traces",
     },
     Kept {
         library: "openidconnect",

@@ -10,6 +10,8 @@ use domain::{ChargeAs, Method, RefundKey, Report, Rupiah, Secret, TransactionId}
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Request, RequestBuilder, Response, Url};
 use tokio::time::Instant;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use crate::answer::{Answer, Asked, Refunding};
 use crate::fields::cut;
@@ -259,9 +261,16 @@ impl Midtrans {
     }
 
     async fn send(&self, request: Request) -> Result<Answer, CallError> {
-        tracing::debug!(http.method = %request.method(), http.path = request.url().path(), "asking the gateway");
-        let response = self.http.execute(request).await.map_err(failure)?;
-        answer(response).await
+        let (method, verb) = (request.method(), verb_of(request.url()));
+        let span = tracing::info_span!("call", call.method = %method, call.verb = verb, http.status = Empty);
+        async {
+            tracing::debug!(http.path = request.url().path(), "asking the gateway");
+            let response = self.http.execute(request).await.map_err(failure)?;
+            Span::current().record("http.status", response.status().as_u16());
+            answer(response).await
+        }
+        .instrument(span)
+        .await
     }
 
     fn transaction_url(&self, id: &str, verbs: &[&str]) -> Result<Url, CallError> {
@@ -275,6 +284,14 @@ impl Midtrans {
     fn url(&self, segments: &[&str]) -> Result<Url, CallError> {
         path_on(&self.base, segments)
     }
+}
+
+/// What is asked for, without the invoice or token of which it is asked.
+fn verb_of(url: &Url) -> &str {
+    url.path()
+        .rsplit('/')
+        .find(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase()))
+        .unwrap_or_default()
 }
 
 /// The base with these segments, each percent-encoded. A segment of dots would be dropped, and make another path.

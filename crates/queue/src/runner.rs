@@ -88,6 +88,10 @@ impl<P: Performer> Runner<P> {
                     job.kind = claimed.kind,
                     job.attempt = claimed.lease.attempt
                 );
+                // Done in the trace of whoever wanted it.
+                if let Some(place) = &claimed.trace {
+                    traces::continue_at(&span, place);
+                }
                 self.attempt(claimed).instrument(span).await;
             }
             Ok(None) => {}

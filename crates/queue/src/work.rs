@@ -56,6 +56,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync {
             run_at,
             is_news: self.is_news(),
             max_attempts: Self::MAX_ATTEMPTS,
+            trace: traces::here(),
         }
     }
 }

@@ -40,18 +40,18 @@ async fn claim_alone(db: &Db, claim: &Claim, now: Time) -> Result<Option<Claimed
         UPDATE jobs
         SET state = 'running', attempts = attempts + 1, lease_token = $2, lease_until = $3, started_at = $4
         WHERE id = $1 AND state || '' = 'ready' AND run_at <= $4 AND kind NOT IN (SELECT kind FROM paused_kinds)
-        RETURNING kind, payload, attempts, max_attempts";
+        RETURNING kind, payload, attempts, max_attempts, trace";
     let until = millis(now).saturating_add(millis_of(claim.length));
-    let row: Option<(String, String, i64, i64)> = write!(db, pool => sqlx::query_as(SQL)
+    let row: Option<(String, String, i64, i64, Option<String>)> = write!(db, pool => sqlx::query_as(SQL)
         .bind(claim.job_id.0)
         .bind(&claim.token)
         .bind(until)
         .bind(millis(now))
         .fetch_optional(pool)
         .await?);
-    Ok(row.map(|(kind, payload, attempt, max_attempts)| {
+    Ok(row.map(|(kind, payload, attempt, max_attempts, trace)| {
         let lease = Lease { job_id: claim.job_id, token: claim.token.clone(), attempt };
-        Claimed { lease, kind, payload, max_attempts }
+        Claimed { lease, kind, payload, max_attempts, trace }
     }))
 }
 
@@ -72,7 +72,7 @@ impl Batch for Claiming {
             FROM unflushed, UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::bigint[]) AS claim (job, token, until, at)
             WHERE id = claim.job AND state || '' = 'ready' AND run_at <= claim.at
                 AND kind NOT IN (SELECT kind FROM paused_kinds)
-            RETURNING lease_token, kind, payload, attempts, max_attempts");
+            RETURNING lease_token, kind, payload, attempts, max_attempts, trace");
         let mut sorted: Vec<&(Claim, Time)> = wishes.iter().collect();
         // In the order of their ids, so that two that claim the same ones do not wait for each other.
         sorted.sort_unstable_by_key(|(claim, _)| claim.job_id.0);
@@ -81,14 +81,14 @@ impl Batch for Claiming {
             .bind(column!(sorted, (claim, _now) => claim.token.as_str()))
             .bind(column!(sorted, (claim, now) => millis(*now).saturating_add(millis_of(claim.length))))
             .bind(column!(sorted, (_claim, now) => millis(*now)));
-        let rows: Vec<(String, String, String, i64, i64)> =
+        let rows: Vec<(String, String, String, i64, i64, Option<String>)> =
             on_server!(db.server()?, conn => query.fetch_all(conn).await?);
         // Of several who want the same job, the one has it whose token it carries.
         let mut claimed: HashMap<String, _> = rows.into_iter().map(|row| (row.0.clone(), row)).collect();
         let mut answer = |claim: &Claim| {
-            let (token, kind, payload, attempt, max_attempts) = claimed.remove(&claim.token)?;
+            let (token, kind, payload, attempt, max_attempts, trace) = claimed.remove(&claim.token)?;
             let lease = Lease { job_id: claim.job_id, token, attempt };
-            Some(Claimed { lease, kind, payload, max_attempts })
+            Some(Claimed { lease, kind, payload, max_attempts, trace })
         };
         Ok(wishes.iter().map(|(claim, _)| answer(claim)).collect())
     }

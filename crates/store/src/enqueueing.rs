@@ -49,9 +49,10 @@ async fn enqueue_distinct(
     now: Time,
 ) -> Result<HashMap<String, i64>, StoreError> {
     const SQL: &str = "
-        INSERT INTO jobs (kind, dedupe_key, payload, payment_id, notification_id, run_at, max_attempts, created_at)
+        INSERT INTO jobs (kind, dedupe_key, payload, payment_id, notification_id, run_at, max_attempts, trace,
+                          created_at)
         SELECT w.*, $8 FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
-                                   $7::bigint[]) AS w
+                                   $7::bigint[], $10::text[]) AS w
         ON CONFLICT (dedupe_key) WHERE state IN ('ready', 'running') DO UPDATE SET
             again = jobs.state = 'running',
             run_at = CASE WHEN jobs.state = 'ready' THEN excluded.run_at ELSE jobs.run_at END,
@@ -72,6 +73,7 @@ async fn enqueue_distinct(
         .bind(column!(jobs, (job, _at) => job.max_attempts))
         .bind(millis(now))
         .bind(is_news)
+        .bind(column!(jobs, (job, _at) => job.trace.as_deref()))
         .fetch_all(tx.connection()?)
         .await?;
     let woken = rows.into_iter().filter(|(_, _, state)| state == "ready");

@@ -35,6 +35,8 @@ pub struct NewJob {
     pub is_news: bool,
     /// After so many failed attempts it is dead.
     pub max_attempts: i64,
+    /// The place in a trace where it was wanted (`traceparent` of W3C), when traces are kept. The first to want it counts.
+    pub trace: Option<String>,
 }
 
 /// The right to do a job: whoever holds its token, until the lease ends.
@@ -59,6 +61,8 @@ pub struct Claimed {
     pub payload: String,
     /// How many attempts there may be.
     pub max_attempts: i64,
+    /// The place in a trace where it was wanted.
+    pub trace: Option<String>,
 }
 
 /// What became of an attempt.
@@ -111,8 +115,8 @@ impl Finish {
 /// already read may be older than the news that wants the job.
 pub(crate) async fn enqueue(tx: &mut Tx, job: &NewJob, now: Time) -> Result<Option<JobId>, StoreError> {
     const SQL: &str = "
-        INSERT INTO jobs (kind, dedupe_key, payload, payment_id, notification_id, run_at, max_attempts, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        INSERT INTO jobs (kind, dedupe_key, payload, payment_id, notification_id, run_at, max_attempts, created_at, trace)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $10)
         ON CONFLICT (dedupe_key) WHERE state IN ('ready', 'running') DO UPDATE SET
             again = jobs.state = 'running',
             run_at = CASE WHEN jobs.state = 'ready' THEN excluded.run_at ELSE jobs.run_at END,
@@ -132,6 +136,7 @@ pub(crate) async fn enqueue(tx: &mut Tx, job: &NewJob, now: Time) -> Result<Opti
         .bind(job.max_attempts)
         .bind(millis(now))
         .bind(job.is_news)
+        .bind(&job.trace)
         .fetch_optional(conn)
         .await?);
     Ok(row.filter(|(_, state)| state == "ready").map(|(id, _)| JobId(id)))
@@ -140,8 +145,8 @@ pub(crate) async fn enqueue(tx: &mut Tx, job: &NewJob, now: Time) -> Result<Opti
 async fn enqueue_once(tx: &mut Tx, job: &NewJob, now: Time) -> Result<Option<JobId>, StoreError> {
     const SQL: &str = "
         INSERT INTO jobs (kind, dedupe_key, once_key, payload, payment_id, notification_id, run_at, max_attempts,
-                          created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                          created_at, trace)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ON CONFLICT DO NOTHING
         RETURNING id";
     let id: Option<i64> = in_tx!(tx, conn => sqlx::query_scalar(SQL)
@@ -154,6 +159,7 @@ async fn enqueue_once(tx: &mut Tx, job: &NewJob, now: Time) -> Result<Option<Job
         .bind(millis(job.run_at))
         .bind(job.max_attempts)
         .bind(millis(now))
+        .bind(&job.trace)
         .fetch_optional(conn)
         .await?);
     Ok(id.map(JobId))

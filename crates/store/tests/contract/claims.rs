@@ -9,6 +9,7 @@ use crate::support::{LEASE, NEVER, add, at, claim, job, number};
 on_both![
     a_job_is_claimed_when_it_is_due_and_once,
     a_claim_tells_the_worker_what_to_do,
+    a_job_is_done_in_the_trace_in_which_it_was_wanted_first,
     a_lease_is_renewed_by_its_holder_only,
     a_lease_holds_until_it_ends_or_another_has_the_job,
     a_lease_that_ended_gives_the_job_back,
@@ -38,6 +39,23 @@ async fn a_claim_tells_the_worker_what_to_do(db: Db) {
     let job = jobs::find(&db, id).await.unwrap().unwrap();
     assert_eq!((job.state.as_str(), job.attempts), ("running", 1));
     assert_eq!(number(&db, "SELECT lease_until FROM jobs").await, at(11).timestamp_millis());
+}
+
+async fn a_job_is_done_in_the_trace_in_which_it_was_wanted_first(db: Db) {
+    let wanted = |key: &str, trace: &str| NewJob { trace: Some(trace.to_owned()), ..job(key) };
+    let alone = add(&db, wanted("sync:1", "one")).await;
+    let slot = add(&db, NewJob { once_key: Some("slot".to_owned()), ..wanted("sync:2", "two") }).await;
+    let many = [wanted("sync:1", "late"), wanted("sync:3", "three"), wanted("sync:4", "four"), job("sync:5")];
+    let many = ledger::add(&db, &many, at(0)).await.unwrap();
+    assert_eq!(many.len(), 3);
+
+    let ids = [&[alone, slot], many.as_slice()].concat();
+    let mut traces = Vec::new();
+    for (number, id) in ids.into_iter().enumerate() {
+        traces.push(claim(&db, id, &format!("token {number}"), at(1)).await.unwrap().trace);
+    }
+    let expected = ["one", "two", "three", "four"].map(|trace| Some(trace.to_owned()));
+    assert_eq!((&traces[..4], &traces[4]), (expected.as_slice(), &None));
 }
 
 async fn a_lease_is_renewed_by_its_holder_only(db: Db) {

@@ -217,6 +217,7 @@ pub(crate) fn job(key: &str) -> NewJob {
         run_at: at(0),
         is_news: true,
         max_attempts: 3,
+        trace: None,
     }
 }
 
