@@ -158,10 +158,7 @@ impl Kost {
             ("API_KEYS", format!("web={api}")),
             ("KASIR_SECRET", secret.clone()),
             ("KASIR_LOG_FORMAT", "json".to_owned()),
-            (
-                "RUST_LOG",
-                "info,kasir=debug,queue=debug,workers=debug,midtrans=debug".to_owned(),
-            ),
+            ("RUST_LOG", "info,kasir=debug,queue=debug,workers=debug,midtrans=debug".to_owned()),
         ]
     }
 
