@@ -19,8 +19,11 @@ const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=15768000");
 /// Answers a request. One function and no tower of layers: each layer is one more thing to allocate and to move.
 pub(super) async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = request.headers().get(REQUEST_ID).cloned().or_else(|| app.clock.ulid().parse().ok());
-    let span = span_of(&request, id.as_ref());
-    let work = |request: Request| within(Arc::clone(&app), request, next).instrument(span);
+    // Who is sent away has no span, and costs next to nothing.
+    let work = |request: Request| {
+        let span = span_of(&request, id.as_ref());
+        within(Arc::clone(&app), request, next).instrument(span)
+    };
     let mut response = shedding::admit(&app, request, work).await;
     let headers = response.headers_mut();
     if let Some(id) = id {

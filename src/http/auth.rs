@@ -175,7 +175,7 @@ impl App {
         address: Option<IpAddr>,
     ) -> Result<Person, Problem> {
         let name = Email::try_from(email.to_owned()).map_err(|_| Problem::Unauthenticated)?;
-        let person = self.person_at(&name).await?;
+        let person = self.person_at(&name, self.check(email, password, address)).await?;
         match person.filter(|person| self.passwords.was_right(&name, password, &person.password_hash)) {
             Some(person) => {
                 self.patience.succeeded(&name);

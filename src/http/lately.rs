@@ -14,7 +14,7 @@ use store::methods::{self, Offered};
 use store::people::{self, Person};
 use tokio::time::Instant;
 
-use super::App;
+use super::{App, Problem};
 
 /// Remembered of one kind. What more are asked for is read each time.
 const REMEMBERED_MAX: usize = 10_000;
@@ -56,9 +56,13 @@ impl App {
         self.lately.people.get_or(id, || people::find_active(&self.db, id)).await
     }
 
-    /// The person with this address.
-    pub(super) async fn person_at(&self, email: &Email) -> Result<Option<Person>, StoreError> {
-        self.lately.addresses.get_or(email.clone(), || people::find_by_email(&self.db, email)).await
+    /// The person who was let in by this address, or whoever `check` lets in now.
+    pub(super) async fn person_at(
+        &self,
+        email: &Email,
+        check: impl Future<Output = Result<Person, Problem>>,
+    ) -> Result<Option<Person>, Problem> {
+        self.lately.addresses.get_or(email.clone(), || async { check.await.map(Some) }).await
     }
 
     /// All ways to pay that this Kasir knows, in the order in which they are shown.
@@ -72,7 +76,8 @@ impl App {
         &self,
         write: impl FnOnce(&[Offered]) -> Result<Bytes, E>,
     ) -> Result<Bytes, E> {
-        let read = || async { write(&self.methods().await?).map(Some) };
+        // From the books: what is remembered already would grow older than `lasts`.
+        let read = || async { write(&methods::all(&self.db).await?).map(Some) };
         Ok(self.lately.list.get_or((), read).await?.unwrap_or_default())
     }
 }
