@@ -61,6 +61,7 @@ Environment (wins over kasir.toml, which wins over the defaults):
   KASIR_CONFIG                the file [kasir.toml]
   KASIR_SIMULATOR_ADDR        where the built-in simulator listens [127.0.0.1:9090]
   KASIR_OTLP_ENDPOINT         http://HOST:4318, a collector of traces (OTLP) [no traces]
+  OTEL_TRACES_SAMPLER         which traces are kept, with OTEL_TRACES_SAMPLER_ARG [all]
   RUST_LOG, KASIR_LOG_FORMAT  what is logged; json or text
 
 What is secret may stand in a file instead: DATABASE_URL_FILE, MIDTRANS_SERVER_KEY_FILE and so on name it.

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
-use traces::Traces;
+use traces::{Sampling, Traces};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -17,7 +17,7 @@ const USUAL: &str = "info,apalis=warn,sqlx=warn,tokio_cron_scheduler=warn";
 /// `traced` sends it traces; the way of them is given, to be ended last.
 ///
 /// # Errors
-/// When the collector's address is none.
+/// When the collector's address is none, or what is said of sampling.
 pub fn start(is_traced: bool) -> anyhow::Result<Option<Traces>> {
     // An empty variable is none, as with all others.
     let told = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
@@ -34,7 +34,8 @@ pub fn start(is_traced: bool) -> anyhow::Result<Option<Traces>> {
         let _already = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };
         return Ok(None);
     };
-    let traces = Traces::start(&collector).context("KASIR_OTLP_ENDPOINT")?;
+    let sampling = Sampling { kind: told("OTEL_TRACES_SAMPLER"), share: told("OTEL_TRACES_SAMPLER_ARG") };
+    let traces = Traces::start(&collector, &sampling).context("KASIR_OTLP_ENDPOINT")?;
     let lines = tracing_subscriber::fmt::layer().with_writer(BoxMakeWriter::new(std::io::stderr));
     let lines: Box<dyn Layer<Registry> + Send + Sync> =
         if json { lines.json().boxed() } else { lines.with_target(false).boxed() };

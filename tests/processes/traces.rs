@@ -18,7 +18,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
-use traces::Traces;
+use traces::{Sampling, Traces};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::embedded::{Embedded, pay_by, run};
@@ -250,6 +250,7 @@ async fn of_traces_as_many_are_kept_as_the_usual_variables_say() {
         ("KASIR_OTLP_ENDPOINT", &collector.url),
         ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
         ("OTEL_TRACES_SAMPLER_ARG", "0"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", ""),
     ]);
     let process = kasir.start("few").await;
     pay_by(&kasir.walk_through("few").await).await;
@@ -289,7 +290,7 @@ async fn spans_that_find_no_place_are_dropped_and_nobody_waits() {
     const MANY: usize = 100_000;
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let deaf = Deaf::bind("127.0.0.1:0").unwrap();
-    let traces = Traces::start(&url_of(deaf.local_addr().unwrap())).unwrap();
+    let traces = Traces::start(&url_of(deaf.local_addr().unwrap()), &Sampling::default()).unwrap();
     let begun = Instant::now();
     tracing::subscriber::with_default(tracing_subscriber::registry().with(traces.layer()), || {
         tracing::info_span!(target: "sqlx::query", "of a library").in_scope(|| ());
@@ -311,13 +312,23 @@ async fn spans_that_find_no_place_are_dropped_and_nobody_waits() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_is_told_at_the_start() {
-    for wrong in ["collector:4317", "http://", "http://me:hush-hush@collector:4318"] {
-        let kasir = Embedded::prepare_with(&[("KASIR_OTLP_ENDPOINT", wrong)]);
+async fn what_is_no_address_or_no_sampling_is_told_at_the_start() {
+    const ADDRESS: &str = "KASIR_OTLP_ENDPOINT";
+    const GOOD: (&str, &str) = (ADDRESS, "http://collector:4318");
+    const KIND: (&str, &str) = ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
+    const SHARE: &str = "OTEL_TRACES_SAMPLER_ARG";
+    for (named, variables) in [
+        (ADDRESS, &[(ADDRESS, "collector:4317")][..]),
+        (ADDRESS, &[(ADDRESS, "http://")]),
+        (ADDRESS, &[(ADDRESS, "http://me:hush-hush@collector:4318")]),
+        (KIND.0, &[GOOD, (KIND.0, "one in ten")]),
+        (SHARE, &[GOOD, KIND, (SHARE, "10%")]),
+    ] {
+        let kasir = Embedded::prepare_with(variables);
         let process = kasir.launch("wrong");
         let log = kasir.path().join("wrong.log");
-        assert!(!process.ends_within(s(20)).await.success());
+        assert!(!process.ends_within(s(20)).await.success(), "{variables:?}");
         let said = std::fs::read_to_string(log).unwrap();
-        assert!(said.contains("KASIR_OTLP_ENDPOINT") && !said.contains("hush-hush"), "{said}");
+        assert!(said.contains(named) && !said.contains("hush-hush"), "{said}");
     }
 }

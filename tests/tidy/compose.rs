@@ -14,7 +14,15 @@ const DOCKERFILE: &str = "Dockerfile";
 const CADDYFILE: &str = "deploy/compose/Caddyfile";
 const SECRETS_SCRIPT: &str = "deploy/compose/secrets.sh";
 /// What the program reads besides its configuration.
-const READ_ELSEWHERE: [&str; 4] = ["KASIR_CONFIG", "KASIR_OTLP_ENDPOINT", "RUST_LOG", "KASIR_LOG_FORMAT"];
+const READ_ELSEWHERE: [&str; 7] = [
+    "KASIR_CONFIG",
+    "KASIR_OTLP_ENDPOINT",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "RUST_LOG",
+    "KASIR_LOG_FORMAT",
+];
 
 /// A file of YAML, with what `<<` merges in its place.
 pub(crate) fn yaml(name: &str) -> Value {

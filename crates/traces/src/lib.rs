@@ -4,6 +4,7 @@
 mod known;
 mod out;
 mod place;
+mod sampling;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use known::Known;
 use out::Out;
 
 pub use place::{continue_at, here};
+pub use sampling::Sampling;
 
 /// What the path of an address is when it has none (OTLP, section "OTLP/HTTP Request").
 const PATH: &str = "/v1/traces";
@@ -48,6 +50,17 @@ pub enum SetupError {
     /// It holds a name or a password, which would not stay secret there.
     #[error("it holds a name or a password; OTEL_EXPORTER_OTLP_HEADERS says who we are")]
     Password,
+    /// There is no such way to choose traces.
+    #[error("OTEL_TRACES_SAMPLER is {kind}; it knows {known}")]
+    Sampler {
+        /// What was said.
+        kind: String,
+        /// What can be said.
+        known: &'static str,
+    },
+    /// It is no share.
+    #[error("OTEL_TRACES_SAMPLER_ARG is {0}; it is a share from 0 (no trace) to 1 (all)")]
+    Share(String),
     /// No client can be made.
     #[error("no client for it can be made: {0}")]
     Client(String),
@@ -60,8 +73,9 @@ impl Traces {
     /// Begins to send spans there. Calls to the collector are made on the runtime of the caller.
     ///
     /// # Errors
-    /// When the address is none, or no client can be made.
-    pub fn start(endpoint: &str) -> Result<Self, SetupError> {
+    /// When the address or the sampling is none, or no client can be made.
+    pub fn start(endpoint: &str, sampling: &Sampling) -> Result<Self, SetupError> {
+        let sampler = sampling.sampler()?;
         let client = |error: &dyn std::fmt::Display| SetupError::Client(error.to_string());
         let exporter = SpanExporter::builder()
             .with_http()
@@ -81,7 +95,8 @@ impl Traces {
             .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
             .build();
         let processor = BatchSpanProcessor::builder(Known(exporter)).with_batch_config(limits).build();
-        Ok(Self(SdkTracerProvider::builder().with_resource(about).with_span_processor(processor).build()))
+        let provider = SdkTracerProvider::builder().with_resource(about).with_sampler(sampler);
+        Ok(Self(provider.with_span_processor(processor).build()))
     }
 
     /// What hears of the spans. Lines of the log do not go along: they are for people, and stay here.
