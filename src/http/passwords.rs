@@ -40,7 +40,7 @@ pub struct Passwords {
     hashings: Arc<AtomicU64>,
     mac_key: Secret,
     clock: Clock,
-    /// What a wrong address is checked against, so that it costs as much as a wrong password.
+    /// What a wrong address is checked against, so that it costs as much as a wrong password. It is the hash of nothing.
     nobody: Secret,
 }
 
@@ -75,8 +75,8 @@ impl Passwords {
     /// # Errors
     /// When argon2 does not work on this machine.
     pub fn new(mac_key: Secret, clock: Clock, at_once: usize) -> Result<Self, HashingFailed> {
-        let nobody =
-            hash_now(&Secret::from("nobody has this password"), &clock.random(), &mut Memory::new())?;
+        let nothing = Output::new(&clock.random::<{ Params::DEFAULT_OUTPUT_LEN }>()).map_err(failed)?;
+        let nobody = written(&argon2()?, &salt_of(&clock.random())?, nothing)?;
         Ok(Self {
             places: Arc::new(Semaphore::new(at_once)),
             queue: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
@@ -212,14 +212,22 @@ fn argon2() -> Result<Argon2<'static>, HashingFailed> {
 }
 
 fn hash_now(password: &Secret, salt: &[u8; 16], memory: &mut Memory) -> Result<Secret, HashingFailed> {
-    let argon2 = argon2()?;
-    let salt = SaltString::encode_b64(salt).map_err(failed)?;
+    let (argon2, salt) = (argon2()?, salt_of(salt)?);
+    let hash = output(&argon2, password, (salt.as_salt(), memory)).map_err(failed)?;
+    written(&argon2, &salt, hash)
+}
+
+fn salt_of(bytes: &[u8; 16]) -> Result<SaltString, HashingFailed> {
+    SaltString::encode_b64(bytes).map_err(failed)
+}
+
+fn written(argon2: &Argon2<'_>, salt: &SaltString, hash: Output) -> Result<Secret, HashingFailed> {
     let hash = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
         params: ParamsString::try_from(argon2.params()).map_err(failed)?,
         salt: Some(salt.as_salt()),
-        hash: Some(output(&argon2, password, (salt.as_salt(), memory)).map_err(failed)?),
+        hash: Some(hash),
     };
     Ok(Secret::from(hash.to_string()))
 }
@@ -296,6 +304,18 @@ mod tests {
         {
             assert!(!verify_now(&right, &Secret::from(broken), &mut memory), "{broken}");
         }
+    }
+
+    #[test]
+    fn nobody_is_checked_as_everybody_is() {
+        let passwords = passwords();
+        let hashed = hash_now(&Secret::from("correct horse"), &[7; 16], &mut Memory::new()).unwrap();
+        let told = |hash: &Secret| {
+            let hash = PasswordHash::new(hash.expose()).unwrap();
+            let lengths = (hash.salt.unwrap().as_str().len(), hash.hash.unwrap().len());
+            (hash.algorithm.to_string(), hash.version, hash.params, lengths)
+        };
+        assert_eq!(told(&passwords.nobody), told(&hashed));
     }
 
     #[tokio::test]
