@@ -32,6 +32,7 @@ const CROWDS: [i64; 3] = [1, 16, 64];
 const PAYMENTS: i64 = 150_000;
 
 fn main() {
+    let _installed = rustls::crypto::ring::default_provider().install_default();
     let runtime = Runtime::new().unwrap();
     let books = runtime.block_on(Books::open("costs", PAYMENTS, 0));
     let books = Arc::new(books);
