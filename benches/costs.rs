@@ -1,7 +1,8 @@
 //! What the parts cost, next to what the machine can do: `cargo xtask servers -- cargo bench --bench costs`.
 //!
 //! The groups whose names begin with `machine` are the limits: what the same rows, bytes and round trips cost with nothing
-//! around them. `intake/64` beside `machine insert/64` says how much of a bare batch insert is reached.
+//! around them. `intake/64` beside `machine insert/64` says how much of a bare batch insert is reached, and beside
+//! `machine insert with jobs/64` how much of one that writes the same rows.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on is over")]
 
 mod books;
@@ -118,7 +119,8 @@ fn machine(criterion: &mut Criterion, runtime: &Runtime) {
     });
 }
 
-/// The same rows: once with all that belongs to a notification, once by nothing but the batch insert.
+/// Notifications that are kept as they come, in turns of so many, beside batches of so many that are inserted by nothing but
+/// their statements: their own rows alone, and with those of the jobs that deal with them.
 fn notifications(criterion: &mut Criterion, runtime: &Runtime, books: &Arc<Books>) {
     let next = Arc::new(AtomicI64::new(1));
     let mut group = criterion.benchmark_group("intake");
@@ -128,26 +130,49 @@ fn notifications(criterion: &mut Criterion, runtime: &Runtime, books: &Arc<Books
             b.iter_custom(|times| {
                 let last = next.load(Ordering::Relaxed) + i64::try_from(times).unwrap() * crowd;
                 assert!(last <= PAYMENTS, "more payments are needed");
-                runtime.block_on(crowded(crowd, times, || {
-                    let (books, number) = (Arc::clone(books), next.fetch_add(1, Ordering::Relaxed));
-                    async move { assert!(books::tell(&books.db, &format!("OLD-{number}")).await.is_some()) }
-                }))
+                let kept = keep_coming(books, &next, (crowd, last));
+                let took = runtime.block_on(kept);
+                next.store(last, Ordering::Relaxed);
+                took
             });
         });
     }
     group.finish();
     let mut connection = runtime.block_on(PgConnection::connect(&books.url)).unwrap();
-    let mut group = criterion.benchmark_group("machine insert");
-    for crowd in CROWDS {
-        group.throughput(Throughput::Elements(u64::try_from(crowd).unwrap()));
-        group.bench_function(BenchmarkId::from_parameter(crowd), |b| {
-            b.iter(|| {
-                let from = next.fetch_add(crowd, Ordering::Relaxed);
-                runtime.block_on(insert_bare(&mut connection, from, crowd));
+    for (name, with_jobs) in [("machine insert", false), ("machine insert with jobs", true)] {
+        let mut group = criterion.benchmark_group(name);
+        for crowd in CROWDS {
+            group.throughput(Throughput::Elements(u64::try_from(crowd).unwrap()));
+            group.bench_function(BenchmarkId::from_parameter(crowd), |b| {
+                b.iter(|| {
+                    let from = next.fetch_add(crowd, Ordering::Relaxed);
+                    runtime.block_on(insert_bare(&mut connection, (from, crowd), with_jobs));
+                });
             });
-        });
+        }
+        group.finish();
     }
-    group.finish();
+}
+
+/// Notifications until the last one is told, by two crowds: one waits while the turn of the other is served.
+async fn keep_coming(books: &Arc<Books>, next: &Arc<AtomicI64>, (crowd, last): (i64, i64)) -> Duration {
+    let begun = Instant::now();
+    let callers = (0..2 * crowd).map(|_| {
+        let (books, next) = (Arc::clone(books), Arc::clone(next));
+        tokio::spawn(async move {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= last {
+                    return;
+                }
+                assert!(books::tell(&books.db, &format!("OLD-{number}")).await.is_some());
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap();
+    }
+    begun.elapsed()
 }
 
 fn jobs(criterion: &mut Criterion, runtime: &Runtime, books: &Arc<Books>) {
@@ -208,19 +233,36 @@ async fn crowded<F: Future<Output = ()> + Send + 'static>(
     took
 }
 
-/// Nothing but the rows of notifications, in one statement, flushed.
-async fn insert_bare(connection: &mut PgConnection, from: i64, many: i64) {
-    const SQL: &str = "
-        INSERT INTO notifications (body_hash, body, kind, order_id, verified, received_at, seen_at, transaction_id, event)
-        SELECT hash, body, 'payment', order_id, TRUE, 1, 1, transaction, 'settled'
-        FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[]) AS told (hash, body, order_id, transaction)";
+/// Nothing but the rows, in one statement for each table, and flushed.
+async fn insert_bare(connection: &mut PgConnection, (from, many): (i64, i64), with_jobs: bool) {
+    const NOTIFICATIONS: &str = "
+        INSERT INTO notifications (body_hash, body, kind, order_id, verified, received_at, seen_at, transaction_id, event,
+                                   payment_id)
+        SELECT hash, body, 'payment', order_id, TRUE, 1, 1, transaction, 'settled', payment
+        FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+            AS told (hash, body, order_id, transaction, payment)
+        RETURNING id";
+    const JOBS: &str = "
+        INSERT INTO jobs (kind, dedupe_key, payload, payment_id, notification_id, run_at, max_attempts, created_at)
+        SELECT 'sync_payment', 'bare:' || notification, '{\"payment_id\":1}', payment, notification, 1, 20, 1
+        FROM UNNEST($1::bigint[], $2::bigint[]) AS wanted (payment, notification)";
     let orders: Vec<String> = (from..from + many).map(|number| format!("BARE-{number}")).collect();
     let bodies: Vec<String> =
         orders.iter().map(|order| format!("{order}{}", "x".repeat(books::BODY_BYTES))).collect();
     let hashes: Vec<String> = bodies.iter().map(|body| kasir::http::name_of_body(body.as_bytes())).collect();
     let transactions: Vec<String> = orders.iter().map(|order| format!("tx-{order}")).collect();
-    let query = sqlx::query(SQL).bind(hashes).bind(bodies).bind(orders).bind(transactions);
-    query.execute(connection).await.unwrap();
+    let payments: Vec<Option<i64>> =
+        (from..from + many).map(|number| with_jobs.then_some(number % PAYMENTS + 1)).collect();
+    let query = sqlx::query_scalar::<_, i64>(NOTIFICATIONS).bind(hashes).bind(bodies).bind(orders);
+    let query = query.bind(transactions).bind(&payments);
+    if !with_jobs {
+        let _ids = query.fetch_all(connection).await.unwrap();
+        return;
+    }
+    let mut tx = connection.begin().await.unwrap();
+    let ids: Vec<i64> = query.fetch_all(&mut *tx).await.unwrap();
+    sqlx::query(JOBS).bind(&payments).bind(ids).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 /// Jobs that wait.
