@@ -51,13 +51,8 @@ pub enum SetupError {
     #[error("it holds a name or a password; OTEL_EXPORTER_OTLP_HEADERS says who we are")]
     Password,
     /// There is no such way to choose traces.
-    #[error("OTEL_TRACES_SAMPLER is {kind}; it knows {known}")]
-    Sampler {
-        /// What was said.
-        kind: String,
-        /// What can be said.
-        known: &'static str,
-    },
+    #[error("OTEL_TRACES_SAMPLER is {0}; it knows {known}", known = sampling::KNOWN)]
+    Sampler(String),
     /// It is no share.
     #[error("OTEL_TRACES_SAMPLER_ARG is {0}; it is a share from 0 (no trace) to 1 (all)")]
     Share(String),

@@ -5,7 +5,7 @@ use opentelemetry_sdk::trace::Sampler;
 use crate::SetupError;
 
 /// What [`Sampling::sampler`] knows, as it is told to people.
-const KNOWN: &str = "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off and \
+pub(crate) const KNOWN: &str = "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off and \
                      parentbased_traceidratio";
 
 /// Which traces are kept: all, if nothing is said.
@@ -21,17 +21,14 @@ impl Sampling {
     /// A wrong word is refused: the libraries would keep all, which nobody asked for.
     pub(crate) fn sampler(&self) -> Result<Sampler, SetupError> {
         let kind = self.kind.as_deref().unwrap_or("parentbased_always_on");
-        let (is_of_parent, own) = match kind.strip_prefix("parentbased_") {
-            Some(own) => (true, own),
-            None => (false, kind),
-        };
-        let own = match own {
+        let below_parent = kind.strip_prefix("parentbased_");
+        let own = match below_parent.unwrap_or(kind) {
             "always_on" => Sampler::AlwaysOn,
             "always_off" => Sampler::AlwaysOff,
             "traceidratio" => Sampler::TraceIdRatioBased(self.ratio()?),
-            _ => return Err(SetupError::Sampler { kind: kind.to_owned(), known: KNOWN }),
+            _ => return Err(SetupError::Sampler(kind.to_owned())),
         };
-        Ok(if is_of_parent { Sampler::ParentBased(Box::new(own)) } else { own })
+        Ok(if below_parent.is_some() { Sampler::ParentBased(Box::new(own)) } else { own })
     }
 
     fn ratio(&self) -> Result<f64, SetupError> {
