@@ -21,7 +21,8 @@ use crate::config::{Config, Gateway, MatchBy};
 use crate::descriptors;
 use crate::heartbeat::Heartbeat;
 use crate::http::{
-    self, App, Door, Lately, Passwords, Patience, Places, SecondFactors, SingleSignOn, Tls, Tokens, Watches,
+    self, App, Door, Lately, Passwords, Patience, Places, SecondFactors, SingleSignOn, Tls, Tokens,
+    Unchanged, Watches,
 };
 
 /// Between two sweeps.
@@ -289,6 +290,7 @@ pub fn app_with(parts: &Parts, passwords: Passwords) -> anyhow::Result<App> {
         second_factors,
         patience,
         lately: Lately::new(limits.remembered()),
+        unchanged: Unchanged::default(),
         notified: http::Notified::default(),
         watches: Watches::new(limits.waiting_requests, limits.event_streams),
         stop: CancellationToken::new(),

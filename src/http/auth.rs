@@ -43,7 +43,7 @@ impl FromRequestParts<Arc<App>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         if let Some(token) = bearer(&parts.headers) {
-            let user = app.tokens.read(token).ok_or(Problem::Unauthenticated)?;
+            let user = app.holder(token).await.ok_or(Problem::Unauthenticated)?;
             return app.person(user).await?.map(Self).ok_or(Problem::Unauthenticated);
         }
         let (Some(email), Some(password)) = (text(&parts.headers, "email"), text(&parts.headers, "password"))

@@ -6,10 +6,11 @@ use axum::Json;
 use axum::extract::State;
 use domain::{BillId, BillStatus, Rupiah, Time};
 use serde::Serialize;
-use store::bills;
+use store::bills::{self, Bill};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::body::Written;
 use super::openapi::{Routes, Who, told};
 use super::schemas;
 use super::{App, Problem, Tenant};
@@ -40,6 +41,20 @@ pub(super) struct BillView {
     due_at: Option<Time>,
 }
 
+impl From<Bill> for BillView {
+    fn from(bill: Bill) -> Self {
+        Self {
+            id: bill.id,
+            month: bill.period.month(),
+            year: bill.period.year(),
+            amount: bill.amount,
+            status: bill.status,
+            title: bill.title,
+            due_at: bill.due_at,
+        }
+    }
+}
+
 pub(super) fn routes() -> Routes {
     Routes::new().routes(told(routes!(total), Who::Tenant, &[])).routes(told(routes!(list), Who::Tenant, &[]))
 }
@@ -52,19 +67,7 @@ pub(super) async fn total(State(app): State<Arc<App>>, Tenant(me): Tenant) -> Re
 
 /// The tenant's bills, newest first.
 #[utoipa::path(get, path = "/api/bills", tag = "bills", operation_id = "listBills", responses((status = 200, description = "The bills", body = Vec<BillView>)))]
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    Tenant(me): Tenant,
-) -> Result<Json<Vec<BillView>>, Problem> {
-    let bills = bills::of_tenant(&app.db, me.id, app.settings.page_size_max).await?;
-    let views = bills.into_iter().map(|bill| BillView {
-        id: bill.id,
-        month: bill.period.month(),
-        year: bill.period.year(),
-        amount: bill.amount,
-        status: bill.status,
-        title: bill.title,
-        due_at: bill.due_at,
-    });
-    Ok(Json(views.collect()))
+pub(super) async fn list(State(app): State<Arc<App>>, Tenant(me): Tenant) -> Result<Written, Problem> {
+    app.bills_told(me.id, |bills| Written::of(&bills.into_iter().map(BillView::from).collect::<Vec<_>>()))
+        .await
 }

@@ -1,10 +1,14 @@
-//! Reading JSON bodies, with a clear word about what is wrong with one, and the names in paths.
+//! Reading JSON bodies, with a clear word about what is wrong with one, those that are written once and told often, and the
+//! names in paths.
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Problem;
@@ -24,6 +28,29 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             Err(other) if other.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::TooLarge),
             Err(other) => Err(Problem::Malformed(other.body_text())),
         }
+    }
+}
+
+/// A JSON body that is written already.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Written(Bytes);
+
+impl Written {
+    pub(super) fn of(value: &impl Serialize) -> Result<Self, Problem> {
+        serde_json::to_vec(value).map(|text| Self(text.into())).map_err(|error| {
+            tracing::error!(%error, "an answer cannot be written");
+            Problem::Internal
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl IntoResponse for Written {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], self.0).into_response()
     }
 }
 

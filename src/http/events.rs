@@ -79,7 +79,7 @@ impl Telling {
         self.ended = !payment.state.is_live();
         let event = Event::default().event("payment").id(payment.version.to_string());
         // A stream that breaks off is asked for again.
-        let view = view(&self.app, payment).await.ok()?;
+        let view = view(&self.app, &payment).await.ok()?;
         Some((Ok(event.json_data(view).ok()?), self))
     }
 

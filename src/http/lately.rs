@@ -1,11 +1,11 @@
 //! What was read from the books a moment ago and hardly ever changes: who calls, and the ways to pay (ADR 26).
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::http::Method;
 use axum::http::request::Parts;
 use domain::{Email, UserId};
@@ -14,6 +14,8 @@ use store::methods::{self, Offered};
 use store::people::{self, Person};
 use tokio::time::Instant;
 
+use super::body::Written;
+use super::tokens::Said;
 use super::{App, Problem};
 
 /// Remembered of one kind. What more are asked for is read each time.
@@ -23,10 +25,11 @@ const CHANGE_NOTHING: [&str; 4] = ["/api/bills/", "/api/payment", "/api/midtrans
 
 /// What was read a moment ago.
 pub struct Lately {
+    tokens: Recent<String, Said>,
     people: Recent<UserId, Person>,
     addresses: Recent<Email, Person>,
     methods: Recent<(), Arc<Vec<Offered>>>,
-    list: Recent<(), Bytes>,
+    list: Recent<(), Written>,
 }
 
 impl Lately {
@@ -34,6 +37,7 @@ impl Lately {
     #[must_use]
     pub fn new(lasts: Duration) -> Self {
         Self {
+            tokens: Recent::new(lasts),
             people: Recent::new(lasts),
             addresses: Recent::new(lasts),
             methods: Recent::new(lasts),
@@ -51,6 +55,13 @@ impl Lately {
 }
 
 impl App {
+    /// Whose access token this is. What a signed text says stays the same; whether it has ended is asked each time.
+    pub(super) async fn holder(&self, token: &str) -> Option<UserId> {
+        let read = || async { Ok::<_, Infallible>(self.tokens.read(token)) };
+        let Ok(said) = self.lately.tokens.get_or(token.to_owned(), read).await;
+        self.tokens.holder(said?)
+    }
+
     /// The person of this row, unless deleted.
     pub(super) async fn person(&self, id: UserId) -> Result<Option<Person>, StoreError> {
         self.lately.people.get_or(id, || people::find_active(&self.db, id)).await
@@ -74,8 +85,8 @@ impl App {
     /// The same as it is answered.
     pub(super) async fn methods_told<E: From<StoreError>>(
         &self,
-        write: impl FnOnce(&[Offered]) -> Result<Bytes, E>,
-    ) -> Result<Bytes, E> {
+        write: impl FnOnce(&[Offered]) -> Result<Written, E>,
+    ) -> Result<Written, E> {
         // From the books: what is remembered already would grow older than `lasts`.
         let read = || async { write(&methods::all(&self.db).await?).map(Some) };
         Ok(self.lately.list.get_or((), read).await?.unwrap_or_default())

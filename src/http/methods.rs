@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::response::IntoResponse;
 use domain::{ChargeAs, Method, MethodId, RuleBook, Rules, Rupiah};
 use serde::Serialize;
 use store::methods::Offered;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::body::Written;
 use super::openapi::{Routes, Who, told};
 use super::{App, Problem};
 
@@ -59,15 +57,11 @@ pub(super) fn routes() -> Routes {
 
 /// The ways to pay.
 #[utoipa::path(get, path = "/api/payment-methods", tag = "methods", operation_id = "listPaymentMethods", responses((status = 200, description = "The methods", body = Vec<MethodView>)))]
-pub(super) async fn list(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Problem> {
-    let told = app.methods_told(|offered| told_of(offered, &app.settings.rules)).await?;
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], told))
+pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Written, Problem> {
+    app.methods_told(|offered| told_of(offered, &app.settings.rules)).await
 }
 
-fn told_of(offered: &[Offered], rules: &RuleBook) -> Result<Bytes, Problem> {
+fn told_of(offered: &[Offered], rules: &RuleBook) -> Result<Written, Problem> {
     let views: Vec<_> = offered.iter().map(|one| MethodView::new(one.clone(), rules)).collect();
-    serde_json::to_vec(&views).map(Bytes::from).map_err(|error| {
-        tracing::error!(%error, "the methods cannot be told");
-        Problem::Internal
-    })
+    Written::of(&views)
 }

@@ -30,6 +30,7 @@ mod shedding;
 mod single_sign_on;
 mod tls;
 mod tokens;
+mod unchanged;
 mod waiting;
 mod watches;
 
@@ -64,6 +65,7 @@ pub use single_sign_on::SingleSignOn;
 pub(crate) use single_sign_on::{Brought, Outside};
 pub use tls::{Tls, TlsError, TlsFiles};
 pub use tokens::{NotSigned, Tokens, draw_api_key, name_of};
+pub use unchanged::Unchanged;
 pub use watches::Watches;
 
 /// What all handlers share.
@@ -94,6 +96,8 @@ pub struct App {
     pub patience: Patience,
     /// What was read from the books a moment ago.
     pub lately: Lately,
+    /// What was answered, and stands as long as the books say so.
+    pub unchanged: Unchanged,
     /// Who waits for changes of payments.
     pub watches: Watches,
     /// Cancelled when the service stops: then nobody waits any longer.

@@ -87,10 +87,10 @@ pub(super) async fn pay(
         let app = Arc::clone(&app);
         async move {
             let (status, payment) = wanted(&app, &me, BillId(bill_id), &wish).await?;
-            let (payment, applied) = app.awaited(&wait, payment).await;
+            let (payment, applied) = app.awaited(&wait, Arc::new(payment)).await;
             // Whoever did not ask for it gets the short answer.
             let instruction = wait.seconds.and(payment.instruction.clone());
-            Ok((status, applied, Json(Paying { instruction, ..Paying::from(&payment) })).into_response())
+            Ok((status, applied, Json(Paying { instruction, ..Paying::from(&*payment) })).into_response())
         }
     };
     app.once(tenant, key, work).await

@@ -63,18 +63,23 @@ pub(super) async fn show(
     Named(invoice): Named,
     wait: Wait,
 ) -> Result<(Applied, Json<PaymentView>), Problem> {
-    let payment = of_caller(&app, &me, &invoice).await?;
+    let invoice = Invoice::try_from(invoice.as_str()).map_err(|_| Problem::NotFound)?;
+    let payment = app.payment_seen(&invoice).await?.filter(|payment| is_for(payment, &me));
+    let payment = payment.ok_or(Problem::NotFound)?;
     poll_on_read(&app, &payment).await;
     let (payment, applied) = app.awaited(&wait, payment).await;
-    Ok((applied, Json(view(&app, payment).await?)))
+    Ok((applied, Json(view(&app, &payment).await?)))
+}
+
+fn is_for(payment: &Payment, me: &Person) -> bool {
+    me.role == Role::Admin || payment.tenant_id == me.id
 }
 
 /// The payment of this invoice, when it is the caller's or the caller is an admin.
 pub(crate) async fn of_caller(app: &App, me: &Person, invoice: &str) -> Result<Payment, Problem> {
     let invoice = Invoice::try_from(invoice).map_err(|_| Problem::NotFound)?;
     let payment = payments::find_by_invoice(&app.db, &invoice).await?;
-    let mine = |payment: &Payment| me.role == Role::Admin || payment.tenant_id == me.id;
-    payment.filter(mine).ok_or(Problem::NotFound)
+    payment.filter(|payment| is_for(payment, me)).ok_or(Problem::NotFound)
 }
 
 /// Somebody waits for this payment: have the gateway asked, unless that was just done. Answers from our books at once.
@@ -95,7 +100,7 @@ pub(super) async fn poll_on_read(app: &App, payment: &Payment) {
     }
 }
 
-pub(super) async fn view(app: &App, payment: Payment) -> Result<PaymentView, Problem> {
+pub(super) async fn view(app: &App, payment: &Payment) -> Result<PaymentView, Problem> {
     let offered = app.methods().await?;
     let (title, logo) = match offered.iter().find(|offered| offered.method == payment.method) {
         Some(offered) => (offered.title.clone(), offered.logo.clone()),
@@ -108,7 +113,7 @@ pub(super) async fn view(app: &App, payment: Payment) -> Result<PaymentView, Pro
         formatted_deadline: long_form(deadline),
         deadline,
         status: payment.public_status().as_str(),
-        payment: How { name: payment.method.code(), title, logo, instruction: payment.instruction },
-        invoice: payment.invoice,
+        payment: How { name: payment.method.code(), title, logo, instruction: payment.instruction.clone() },
+        invoice: payment.invoice.clone(),
     })
 }

@@ -198,6 +198,7 @@ pub(super) async fn admit<W: Future<Output = Response> + Send + 'static>(
             drop(place);
             if changes {
                 app.lately.forget();
+                app.unchanged.forget();
             }
             response
         }

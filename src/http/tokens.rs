@@ -19,7 +19,15 @@ const REFRESH_LASTS: Duration = Duration::from_secs(30 * 24 * 3600);
 pub struct Tokens {
     sign: EncodingKey,
     read: DecodingKey,
+    rules: Validation,
     clock: Clock,
+}
+
+/// What an access token of ours says, whether it has ended or not.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said {
+    user: UserId,
+    ends: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -53,7 +61,10 @@ impl Tokens {
                 mac.finalize().into_bytes().to_vec()
             },
         );
-        Self { sign: EncodingKey::from_secret(&key), read: DecodingKey::from_secret(&key), clock }
+        let mut rules = Validation::new(Algorithm::HS256);
+        // The library would ask the machine's clock; the end is checked against ours.
+        rules.validate_exp = false;
+        Self { sign: EncodingKey::from_secret(&key), read: DecodingKey::from_secret(&key), rules, clock }
     }
 
     /// An access token for this person.
@@ -67,13 +78,15 @@ impl Tokens {
         Ok(jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign)?)
     }
 
-    /// Whose access token this is; `None` when it is not ours or has ended.
-    pub(super) fn read(&self, token: &str) -> Option<UserId> {
-        let mut rules = Validation::new(Algorithm::HS256);
-        // The library would ask the machine's clock; the end is checked against ours.
-        rules.validate_exp = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.read, &rules).ok()?.claims;
-        (self.clock.now().timestamp() < claims.exp).then_some(UserId(claims.sub))
+    /// What this access token says; `None` when it is not ours.
+    pub(super) fn read(&self, token: &str) -> Option<Said> {
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.read, &self.rules).ok()?.claims;
+        Some(Said { user: UserId(claims.sub), ends: claims.exp })
+    }
+
+    /// Whose access token it is that says this; `None` when it has ended.
+    pub(super) fn holder(&self, said: Said) -> Option<UserId> {
+        (self.clock.now().timestamp() < said.ends).then_some(said.user)
     }
 
     /// Draws a refresh token.
@@ -102,6 +115,10 @@ mod tests {
 
     use super::*;
 
+    fn holder(tokens: &Tokens, token: &str) -> Option<UserId> {
+        tokens.holder(tokens.read(token)?)
+    }
+
     fn tokens(secret: &str, clock: &Clock) -> Tokens {
         Tokens::new(&Secret::from(secret), clock.clone())
     }
@@ -111,11 +128,11 @@ mod tests {
         let clock = Clock::manual(clock::from_millis(1_700_000_000_000));
         let tokens = tokens("a secret", &clock);
         let token = tokens.access(UserId(7)).unwrap();
-        assert_eq!(tokens.read(&token), Some(UserId(7)));
+        assert_eq!(holder(&tokens, &token), Some(UserId(7)));
         clock.advance(ACCESS_LASTS - Duration::from_secs(1));
-        assert_eq!(tokens.read(&token), Some(UserId(7)));
+        assert_eq!(holder(&tokens, &token), Some(UserId(7)));
         clock.advance(Duration::from_secs(1));
-        assert_eq!(tokens.read(&token), None);
+        assert_eq!(holder(&tokens, &token), None);
     }
 
     proptest! {
@@ -123,13 +140,13 @@ mod tests {
         fn no_text_but_ours_is_a_token(user: i64, place: prop::sample::Index, letter in "[A-Za-z0-9_.-]", text in ".{0,80}") {
             let tokens = tokens("a secret", &Clock::manual(clock::from_millis(1_700_000_000_000)));
             let token = tokens.access(UserId(user)).unwrap();
-            prop_assert_eq!(tokens.read(&token), Some(UserId(user)));
+            prop_assert_eq!(holder(&tokens, &token), Some(UserId(user)));
             let place = place.index(token.len());
             let mut changed = token.clone();
             changed.replace_range(place..=place, &letter);
-            prop_assert!(changed == token || tokens.read(&changed).is_none(), "{}", changed);
+            prop_assert!(changed == token || holder(&tokens, &changed).is_none(), "{}", changed);
             for other in [text.clone(), format!("{token}{letter}"), format!("{text}.{token}"), String::new()] {
-                prop_assert_eq!(tokens.read(&other), None, "{}", other);
+                prop_assert_eq!(holder(&tokens, &other), None, "{}", other);
             }
         }
     }
@@ -139,14 +156,14 @@ mod tests {
         let clock = Clock::manual(clock::from_millis(1_700_000_000_000));
         let (ours, theirs) = (tokens("ours", &clock), tokens("theirs", &clock));
         let token = ours.access(UserId(7)).unwrap();
-        assert_eq!(theirs.read(&token), None);
+        assert_eq!(holder(&theirs, &token), None);
         let other = ours.access(UserId(8)).unwrap();
         let (head, _) = token.split_once('.').unwrap();
         let forged = format!("{head}.{}", other.split_once('.').unwrap().1.replace(['A'], "B"));
         assert_ne!(forged, other);
-        assert_eq!(ours.read(&forged), None);
+        assert_eq!(holder(&ours, &forged), None);
         // "alg": "none"
         let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", token.split('.').nth(1).unwrap());
-        assert_eq!(ours.read(&unsigned), None);
+        assert_eq!(holder(&ours, &unsigned), None);
     }
 }

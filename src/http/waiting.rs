@@ -53,7 +53,11 @@ impl IntoResponseParts for Applied {
 
 impl App {
     /// Waits until the payer can be told what to do, or the payment has ended. Without a free place it does not wait.
-    pub(super) async fn awaited(self: &Arc<Self>, wait: &Wait, payment: Payment) -> (Payment, Applied) {
+    pub(super) async fn awaited(
+        self: &Arc<Self>,
+        wait: &Wait,
+        payment: Arc<Payment>,
+    ) -> (Arc<Payment>, Applied) {
         let Some(seconds) = wait.seconds else { return (payment, Applied(None)) };
         if is_known(&payment) {
             return (payment, Applied(Some(seconds)));
@@ -62,13 +66,13 @@ impl App {
         wait.place.leave();
         // What is left of the time for a request is for the rest of it.
         let limit = Duration::from_secs(seconds).min(self.settings.request_timeout * 2 / 3);
-        let mut watch = self.watch(payment);
+        let mut watch = self.watch(Payment::clone(&payment));
         tokio::select! {
             () = async { watch.wait_for(is_known).await.map_or((), drop) } => {}
             () = tokio::time::sleep(limit) => {}
             () = self.stop.cancelled() => {}
         }
-        let payment = watch.borrow().clone();
+        let payment = Arc::new(watch.borrow().clone());
         (payment, Applied(Some(seconds)))
     }
 }

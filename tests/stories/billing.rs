@@ -15,6 +15,7 @@ stories![
     who_has_left_is_billed_no_more,
     a_month_that_was_made_void_stays_void,
     months_before_a_tenant_was_entered_are_not_billed,
+    what_a_tenant_is_told_of_bills_is_never_old,
 ];
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -118,5 +119,33 @@ async fn months_before_a_tenant_was_entered_are_not_billed(kost: Kost) {
     let bills = bills_of_house(&kost, &sari).await;
     let months: Vec<&Value> = bills.as_array().unwrap().iter().map(|bill| &bill["month"]).collect();
     assert_eq!(months, [12, 11]);
+    kost.close().await;
+}
+
+async fn what_a_tenant_is_told_of_bills_is_never_old(kost: Kost) {
+    let budi = kost.tenant("Budi").await;
+    let told = async |statuses: &[&str]| {
+        // The second time it may be what was told before.
+        for _ in 0..2 {
+            let bills = kost.get(&budi, "/api/bills").await;
+            assert_eq!(bills.headers["content-type"], "application/json");
+            let found: Vec<&Value> =
+                bills.body.as_array().unwrap().iter().map(|bill| &bill["status"]).collect();
+            assert_eq!(found, statuses);
+        }
+    };
+    told(&["unpaid"]).await;
+    kost.pay(&budi, "bca").await;
+    kost.run_jobs().await;
+    told(&["pending"]).await;
+    // As another process would, or somebody by hand.
+    kost.execute("UPDATE bills SET status = 'paid'").await;
+    told(&["paid"]).await;
+    kost.months_later(&budi, 1).await;
+    told(&["unpaid", "paid"]).await;
+    kost.execute("UPDATE bills SET voided_at = 1 WHERE status = 'paid'").await;
+    told(&["unpaid"]).await;
+    kost.execute("UPDATE bills SET voided_at = 1").await;
+    told(&[]).await;
     kost.close().await;
 }

@@ -6,16 +6,23 @@ use serde_json::json;
 use crate::audit::{self, By};
 use crate::personal::Columns;
 use crate::rows::in_order;
+use crate::since::{self, Since};
 use crate::time::{millis, opt_from_millis, opt_millis};
 use crate::{Db, Keys, Page, Refusal, StoreError, Tx, Undone, in_tx, read, write};
 
-macro_rules! select {
-    ($rest:literal) => {
-        concat!("SELECT id, tenant_id, year, month, amount, status, title, due_at FROM bills ", $rest)
+macro_rules! columns {
+    () => {
+        "id, tenant_id, year, month, amount, status, title, due_at"
     };
 }
 
-pub(crate) use select;
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT ", $crate::bills::columns!(), " FROM bills ", $rest)
+    };
+}
+
+pub(crate) use {columns, select};
 
 /// A bill as the books hold it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,14 +127,10 @@ pub async fn find(db: &Db, id: BillId) -> Result<Option<Bill>, StoreError> {
 /// # Errors
 /// When the database does.
 pub async fn of_tenant(db: &Db, tenant: UserId, limit: i64) -> Result<Vec<Bill>, StoreError> {
-    const SQL: &str = select!(
-        "WHERE tenant_id = $1 AND voided_at IS NULL ORDER BY year DESC, month DESC, id DESC LIMIT $2"
-    );
-    let rows: Vec<Row> = match db.shared() {
-        Some(turns) => turns.bills.ask(db, (tenant.0, limit)).await?,
-        None => read!(db, pool => sqlx::query_as(SQL).bind(tenant.0).bind(limit).fetch_all(pool).await?),
-    };
-    rows.into_iter().map(Bill::try_from).collect()
+    match since::bills_of_tenant(db, tenant, limit, None).await? {
+        Since::Read(bills, _) => Ok(bills),
+        Since::Unchanged => Ok(Vec::new()),
+    }
 }
 
 /// What a tenant still has to pay, all bills together.

@@ -66,6 +66,7 @@ pub mod rooms;
 pub mod rotation;
 pub mod second_factors;
 pub mod sessions;
+pub mod since;
 pub mod statements;
 pub mod tenants;
 pub mod tries;

@@ -18,8 +18,6 @@ pub(crate) struct PaymentOfId;
 pub(crate) struct PaymentOfInvoice;
 /// A person who may log in.
 pub(crate) struct PersonOfId;
-/// The bills of a tenant, at most so many.
-pub(crate) struct BillsOfTenant;
 /// The bill of a row.
 pub(crate) struct BillOfId;
 /// The payments of a bill that are live, wanted or not.
@@ -36,10 +34,25 @@ macro_rules! rows {
     };
 }
 
+pub(crate) use rows;
+
 /// For each key that was asked for, the row that has it.
-fn each<K: Eq + Hash, R: Clone>(keys: &[K], rows: &[R], key: impl Fn(&R) -> &K) -> Vec<Option<R>> {
-    let found: HashMap<&K, &R> = rows.iter().map(|row| (key(row), row)).collect();
-    keys.iter().map(|key| found.get(key).copied().cloned()).collect()
+fn each<K: Eq + Hash, R: Clone>(keys: &[K], rows: Vec<R>, key: impl Fn(&R) -> &K) -> Vec<Option<R>> {
+    let mut answers: Vec<Option<R>> = keys.iter().map(|_| None).collect();
+    let places: HashMap<&K, usize> = keys.iter().zip(0..).collect();
+    for row in rows {
+        if let Some(answer) = places.get(key(&row)).and_then(|place| answers.get_mut(*place)) {
+            *answer = Some(row);
+        }
+    }
+    if places.len() < keys.len() {
+        // Some asked for the same row, and the last of them has it.
+        return keys
+            .iter()
+            .map(|key| places.get(key).and_then(|place| answers.get(*place)?.clone()))
+            .collect();
+    }
+    answers
 }
 
 /// The rows of each key, in their order.
@@ -58,7 +71,7 @@ impl Batch for PaymentOfId {
     async fn grant(db: &Db, ids: &[i64]) -> Result<Vec<Self::Answer>, StoreError> {
         const SQL: &str = payments::select!("WHERE id = ANY($1)");
         let rows: Vec<payments::Row> = rows!(db, sqlx::query_as(SQL).bind(ids));
-        Ok(each(ids, &rows, |row| &row.id))
+        Ok(each(ids, rows, |row| &row.id))
     }
 }
 
@@ -69,7 +82,7 @@ impl Batch for PaymentOfInvoice {
     async fn grant(db: &Db, invoices: &[String]) -> Result<Vec<Self::Answer>, StoreError> {
         const SQL: &str = payments::select!("WHERE invoice = ANY($1)");
         let rows: Vec<payments::Row> = rows!(db, sqlx::query_as(SQL).bind(invoices));
-        Ok(each(invoices, &rows, |row| &row.invoice))
+        Ok(each(invoices, rows, |row| &row.invoice))
     }
 }
 
@@ -80,37 +93,7 @@ impl Batch for PersonOfId {
     async fn grant(db: &Db, ids: &[i64]) -> Result<Vec<Self::Answer>, StoreError> {
         const SQL: &str = people::select!("WHERE id = ANY($1) AND deleted_at IS NULL");
         let rows: Vec<people::Row> = rows!(db, sqlx::query_as(SQL).bind(ids));
-        Ok(each(ids, &rows, |row| &row.id))
-    }
-}
-
-impl Batch for BillsOfTenant {
-    type Wish = (i64, i64);
-    type Answer = Vec<bills::Row>;
-
-    async fn grant(db: &Db, wishes: &[(i64, i64)]) -> Result<Vec<Self::Answer>, StoreError> {
-        const SQL: &str = "
-            SELECT b.id, b.tenant_id, b.year, b.month, b.amount, b.status, b.title, b.due_at
-            FROM UNNEST($1::bigint[], $2::bigint[]) AS wish (tenant, most),
-            LATERAL (SELECT * FROM bills WHERE tenant_id = wish.tenant AND voided_at IS NULL
-                     ORDER BY year DESC, month DESC, id DESC LIMIT wish.most) AS b";
-        let mut most: HashMap<i64, i64> = HashMap::new();
-        for (tenant, limit) in wishes {
-            let most = most.entry(*tenant).or_insert(*limit);
-            *most = (*limit).max(*most);
-        }
-        let (tenants, limits): (Vec<i64>, Vec<i64>) = most.into_iter().unzip();
-        let rows: Vec<bills::Row> = rows!(db, sqlx::query_as(SQL).bind(tenants).bind(limits));
-        let mut found = grouped(rows, |row| row.tenant_id);
-        let is_each_other = found.len() == wishes.len();
-        let of = |(tenant, limit): &(i64, i64)| {
-            // Nobody else in this turn wants the bills of the same tenant, as is usual.
-            let rows = if is_each_other { found.remove(tenant) } else { found.get(tenant).cloned() };
-            let mut rows = rows.unwrap_or_default();
-            rows.truncate(usize::try_from(*limit).unwrap_or_default());
-            rows
-        };
-        Ok(wishes.iter().map(of).collect())
+        Ok(each(ids, rows, |row| &row.id))
     }
 }
 
@@ -121,7 +104,7 @@ impl Batch for BillOfId {
     async fn grant(db: &Db, ids: &[i64]) -> Result<Vec<Self::Answer>, StoreError> {
         const SQL: &str = bills::select!("WHERE id = ANY($1) AND voided_at IS NULL");
         let rows: Vec<bills::Row> = rows!(db, sqlx::query_as(SQL).bind(ids));
-        Ok(each(ids, &rows, |row| &row.id))
+        Ok(each(ids, rows, |row| &row.id))
     }
 }
 

@@ -12,19 +12,21 @@ use crate::{Db, Keys, Page, StoreError, Tx, in_tx, read, searching};
 pub use crate::changing::{Change, change};
 pub use crate::searching::PaymentFilter;
 
-macro_rules! select {
-    ($($rest:literal),+ $(,)?) => {
-        concat!(
-            "SELECT id, invoice, bill_id, tenant_id, method, amount, state, failure, refunded, transaction_id, ",
-            "instruction, created_at, asked_at, expires_at, paid_at, checked_at, superseded_at, supersedes_id, payer_phone, ",
-            "payer_sealed, version ",
-            "FROM payments ",
-            $($rest),+
-        )
+macro_rules! columns {
+    () => {
+        "id, invoice, bill_id, tenant_id, method, amount, state, failure, refunded, transaction_id, instruction, \
+         created_at, asked_at, expires_at, paid_at, checked_at, superseded_at, supersedes_id, payer_phone, payer_sealed, \
+         version"
     };
 }
 
-pub(crate) use select;
+macro_rules! select {
+    ($($rest:literal),+ $(,)?) => {
+        concat!("SELECT ", $crate::payments::columns!(), " FROM payments ", $($rest),+)
+    };
+}
+
+pub(crate) use {columns, select};
 
 in_order! {
     #[derive(Clone)]

@@ -5,9 +5,10 @@ use crate::claims::Claiming;
 use crate::creating::Creating;
 use crate::intake::Intake;
 use crate::lookups::{
-    BillOfId, BillsOfTenant, Holding, LiveOfBill, MethodsOffered, PaymentOfId, PaymentOfInvoice, PersonOfId,
+    BillOfId, Holding, LiveOfBill, MethodsOffered, PaymentOfId, PaymentOfInvoice, PersonOfId,
 };
 use crate::moves::Moving;
+use crate::since;
 use crate::together::Together;
 
 /// The turns of those who use one database.
@@ -20,10 +21,11 @@ pub struct Turns {
     pub(crate) calls: Together<Record>,
     pub(crate) payments: Together<PaymentOfId>,
     pub(crate) invoices: Together<PaymentOfInvoice>,
+    pub(crate) seen: Together<since::PaymentOfInvoice>,
     pub(crate) people: Together<PersonOfId>,
     pub(crate) bill: Together<BillOfId>,
     pub(crate) live: Together<LiveOfBill>,
     pub(crate) leases: Together<Holding>,
-    pub(crate) bills: Together<BillsOfTenant>,
+    pub(crate) bills: Together<since::BillsOfTenant>,
     pub(crate) methods: Together<MethodsOffered>,
 }

@@ -150,7 +150,7 @@ async fn show(
         refunds: refunds.into_iter().map(RefundView::from).collect(),
         findings: found.into_iter().map(FindingView::from).collect(),
         history: steps.into_iter().map(Step::from).collect(),
-        payment: payment::view(&app, payment).await?,
+        payment: payment::view(&app, &payment).await?,
     }))
 }
 

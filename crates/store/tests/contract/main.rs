@@ -65,6 +65,7 @@ mod sealing;
 mod searching;
 mod second_factors;
 mod sessions;
+mod since;
 mod statements;
 mod support;
 mod together;
