@@ -38,7 +38,8 @@ pub struct Passwords {
     memories: Arc<Mutex<Vec<Free>>>,
     remembered: Arc<Mutex<HashMap<[u8; 32], Remembered>>>,
     hashings: Arc<AtomicU64>,
-    mac_key: Secret,
+    /// Names what was right. The key is in it.
+    mac: Hmac<Sha256>,
     clock: Clock,
     /// What a wrong address is checked against, so that it costs as much as a wrong password. It is the hash of nothing.
     nobody: Secret,
@@ -75,6 +76,7 @@ impl Passwords {
     /// # Errors
     /// When argon2 does not work on this machine.
     pub fn new(mac_key: Secret, clock: Clock, at_once: usize) -> Result<Self, HashingFailed> {
+        let mac = Hmac::new_from_slice(mac_key.expose().as_bytes()).map_err(failed)?;
         let nothing = Output::new(&clock.random::<{ Params::DEFAULT_OUTPUT_LEN }>()).map_err(failed)?;
         let nobody = written(&argon2()?, &salt_of(&clock.random())?, nothing)?;
         Ok(Self {
@@ -83,7 +85,7 @@ impl Passwords {
             memories: Arc::default(),
             remembered: Arc::default(),
             hashings: Arc::default(),
-            mac_key,
+            mac,
             clock,
             nobody,
         })
@@ -167,10 +169,7 @@ impl Passwords {
     }
 
     fn name_of(&self, email: &Email, password: &Secret) -> [u8; 32] {
-        // HMAC takes keys of any length; the fallback keeps this total and remembers nothing useful.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.mac_key.expose().as_bytes()) else {
-            return [0; 32];
-        };
+        let mut mac = self.mac.clone();
         mac.update(email.as_str().as_bytes());
         mac.update(&[0]);
         mac.update(password.expose().as_bytes());

@@ -14,8 +14,6 @@ use crate::{Db, StoreError, bills, methods, payments, people};
 
 /// The payment of a row.
 pub(crate) struct PaymentOfId;
-/// The payment of an invoice.
-pub(crate) struct PaymentOfInvoice;
 /// A person who may log in.
 pub(crate) struct PersonOfId;
 /// The bill of a row.
@@ -37,7 +35,11 @@ macro_rules! rows {
 pub(crate) use rows;
 
 /// For each key that was asked for, the row that has it.
-fn each<K: Eq + Hash, R: Clone>(keys: &[K], rows: Vec<R>, key: impl Fn(&R) -> &K) -> Vec<Option<R>> {
+pub(crate) fn each<K: Eq + Hash, R: Clone>(
+    keys: &[K],
+    rows: Vec<R>,
+    key: impl Fn(&R) -> &K,
+) -> Vec<Option<R>> {
     let mut answers: Vec<Option<R>> = keys.iter().map(|_| None).collect();
     let places: HashMap<&K, usize> = keys.iter().zip(0..).collect();
     for row in rows {
@@ -56,7 +58,7 @@ fn each<K: Eq + Hash, R: Clone>(keys: &[K], rows: Vec<R>, key: impl Fn(&R) -> &K
 }
 
 /// The rows of each key, in their order.
-fn grouped<R>(rows: Vec<R>, key: impl Fn(&R) -> i64) -> HashMap<i64, Vec<R>> {
+pub(crate) fn grouped<R>(rows: Vec<R>, key: impl Fn(&R) -> i64) -> HashMap<i64, Vec<R>> {
     let mut found: HashMap<i64, Vec<R>> = HashMap::new();
     for row in rows {
         found.entry(key(&row)).or_default().push(row);
@@ -72,17 +74,6 @@ impl Batch for PaymentOfId {
         const SQL: &str = payments::select!("WHERE id = ANY($1)");
         let rows: Vec<payments::Row> = rows!(db, sqlx::query_as(SQL).bind(ids));
         Ok(each(ids, rows, |row| &row.id))
-    }
-}
-
-impl Batch for PaymentOfInvoice {
-    type Wish = String;
-    type Answer = Option<payments::Row>;
-
-    async fn grant(db: &Db, invoices: &[String]) -> Result<Vec<Self::Answer>, StoreError> {
-        const SQL: &str = payments::select!("WHERE invoice = ANY($1)");
-        let rows: Vec<payments::Row> = rows!(db, sqlx::query_as(SQL).bind(invoices));
-        Ok(each(invoices, rows, |row| &row.invoice))
     }
 }
 

@@ -1,13 +1,15 @@
 //! Rows that were read before: they are told again only when somebody has written to them since (ADR 28).
 
+use std::collections::HashMap;
+
 use domain::{Invoice, Payment, UserId};
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
 
 use crate::bills::{self, Bill};
-use crate::lookups::rows;
-use crate::together::Batch;
-use crate::tx::{column, on_server};
+use crate::lookups::{each, grouped, rows};
+use crate::together::{Batch, Together};
+use crate::tx::on_server;
 use crate::{Db, StoreError, payments, read};
 
 /// Says in what state rows are: whatever is written to one of them changes it.
@@ -38,11 +40,10 @@ pub async fn bills_of_tenant(
     );
     let (rows, stamp): (Vec<bills::Row>, _) = match db.shared() {
         Some(turns) => {
-            let Seen { rows, stamp } = turns.bills.ask(db, (tenant.0, limit, known)).await?;
-            if known == Some(stamp) {
+            if known.is_some() && turns.stamps.of_bills.ask(db, tenant.0).await? == known {
                 return Ok(Since::Unchanged);
             }
-            (rows, Some(stamp))
+            turns.bills.ask(db, (tenant.0, limit)).await?
         }
         None => {
             (read!(db, pool => sqlx::query_as(SQL).bind(tenant.0).bind(limit).fetch_all(pool).await?), None)
@@ -65,51 +66,12 @@ pub async fn payment_of_invoice(
         let payment = payments::find_by_invoice(db, invoice).await?;
         return Ok(payment.map(|payment| Since::Read(payment, None)));
     };
-    let Some(Seen { mut rows, stamp }) = turns.seen.ask(db, (invoice.as_str().to_owned(), known)).await?
-    else {
-        return Ok(None);
-    };
-    let Some(row) = rows.pop() else { return Ok(Some(Since::Unchanged)) };
+    let name = invoice.as_str();
+    if known.is_some() && turns.stamps.of_payment.ask(db, name.to_owned()).await? == known {
+        return Ok(Some(Since::Unchanged));
+    }
+    let Some((row, stamp)) = turns.invoices.ask(db, name.to_owned()).await? else { return Ok(None) };
     Ok(Some(Since::Read(row.open(db.keys())?, Some(stamp))))
-}
-
-/// The rows that were asked for, unless they have the stamp that is known.
-#[derive(Debug)]
-pub(crate) struct Seen<R> {
-    rows: Vec<R>,
-    stamp: Stamp,
-}
-
-/// One of the rows of a wish, or that there are none to be told; behind its columns the place of the wish and the stamp.
-struct Told<R> {
-    row: Option<R>,
-    place: i64,
-    stamp: i64,
-}
-
-impl<'r, R: FromRow<'r, PgRow>> FromRow<'r, PgRow> for Told<R> {
-    fn from_row(row: &'r PgRow) -> sqlx::Result<Self> {
-        let is_there = row.try_get::<Option<i64>, _>(0)?.is_some();
-        let columns = row.len();
-        Ok(Self {
-            row: if is_there { Some(R::from_row(row)?) } else { None },
-            place: row.try_get(columns - 2)?,
-            stamp: row.try_get(columns - 1)?,
-        })
-    }
-}
-
-/// What each wish sees, in their order.
-fn seen<R>(wishes: usize, told: Vec<Told<R>>) -> Vec<Option<Seen<R>>> {
-    let mut answers: Vec<Option<Seen<R>>> = Vec::new();
-    answers.resize_with(wishes, || None);
-    for Told { row, place, stamp } in told {
-        let Some(answer) = usize::try_from(place - 1).ok().and_then(|place| answers.get_mut(place)) else {
-            continue;
-        };
-        answer.get_or_insert_with(|| Seen { rows: Vec::new(), stamp: Stamp(stamp) }).rows.extend(row);
-    }
-    answers
 }
 
 /// A hash of a version of a row: of its id, and of the number of the transaction that wrote it. `xid` becomes a number only by
@@ -120,56 +82,118 @@ macro_rules! version {
     };
 }
 
-/// The bills of a tenant, at most so many.
+/// The stamp of a tenant's bills; none of no bills.
+macro_rules! bills_stamp {
+    () => {
+        concat!("hashint8extended(count(*), bit_xor(", version!(), "))")
+    };
+}
+
+/// The turns of those who ask whether what they know still holds.
+#[derive(Debug, Default)]
+pub(crate) struct Stamps {
+    of_bills: Together<StampOfBills>,
+    of_payment: Together<StampOfPayment>,
+}
+
+/// The stamp of a tenant's bills.
+struct StampOfBills;
+/// The stamp of the payment of an invoice.
+struct StampOfPayment;
+/// The bills of a tenant, at most so many, and their stamp.
 pub(crate) struct BillsOfTenant;
-/// The payment of an invoice.
+/// The payment of an invoice, and its stamp.
 pub(crate) struct PaymentOfInvoice;
 
+/// Rows, each with the stamp that stands behind its columns.
+struct Stamped<R> {
+    row: R,
+    stamp: Option<Stamp>,
+}
+
+impl<'r, R: FromRow<'r, PgRow>> FromRow<'r, PgRow> for Stamped<R> {
+    fn from_row(row: &'r PgRow) -> sqlx::Result<Self> {
+        let stamp: Option<i64> = row.try_get(row.len() - 1)?;
+        Ok(Self { row: R::from_row(row)?, stamp: stamp.map(Stamp) })
+    }
+}
+
+impl Batch for StampOfBills {
+    type Wish = i64;
+    type Answer = Option<Stamp>;
+
+    async fn grant(db: &Db, tenants: &[i64]) -> Result<Vec<Self::Answer>, StoreError> {
+        const SQL: &str = concat!(
+            "SELECT tenant_id, ",
+            bills_stamp!(),
+            " FROM bills WHERE tenant_id = ANY($1) AND voided_at IS NULL GROUP BY tenant_id"
+        );
+        let stamps: Vec<(i64, i64)> = rows!(db, sqlx::query_as(SQL).bind(tenants));
+        let stamps: HashMap<i64, i64> = stamps.into_iter().collect();
+        Ok(tenants.iter().map(|tenant| stamps.get(tenant).copied().map(Stamp)).collect())
+    }
+}
+
+impl Batch for StampOfPayment {
+    type Wish = String;
+    type Answer = Option<Stamp>;
+
+    async fn grant(db: &Db, invoices: &[String]) -> Result<Vec<Self::Answer>, StoreError> {
+        const SQL: &str = concat!("SELECT invoice, ", version!(), " FROM payments WHERE invoice = ANY($1)");
+        let stamps: Vec<(String, i64)> = rows!(db, sqlx::query_as(SQL).bind(invoices));
+        let stamps: HashMap<String, i64> = stamps.into_iter().collect();
+        Ok(invoices.iter().map(|invoice| stamps.get(invoice).copied().map(Stamp)).collect())
+    }
+}
+
 impl Batch for BillsOfTenant {
-    type Wish = (i64, i64, Option<Stamp>);
-    type Answer = Seen<bills::Row>;
+    type Wish = (i64, i64);
+    type Answer = (Vec<bills::Row>, Option<Stamp>);
 
     async fn grant(db: &Db, wishes: &[Self::Wish]) -> Result<Vec<Self::Answer>, StoreError> {
         const SQL: &str = concat!(
             "SELECT ",
             bills::columns!(),
-            ", wish.place, now.stamp
-             FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS wish (tenant, most, known, place),
-             LATERAL (SELECT hashint8extended(count(*), COALESCE(bit_xor(",
-            version!(),
-            "), 0)) AS stamp FROM bills WHERE tenant_id = wish.tenant AND voided_at IS NULL) AS now
-             LEFT JOIN LATERAL (
-                 SELECT * FROM bills
-                 WHERE tenant_id = wish.tenant AND voided_at IS NULL AND now.stamp IS DISTINCT FROM wish.known
-                 ORDER BY year DESC, month DESC, id DESC LIMIT wish.most) AS bill ON TRUE"
+            ", now.stamp
+             FROM UNNEST($1::bigint[], $2::bigint[]) AS wish (tenant, most),
+             LATERAL (SELECT ",
+            bills_stamp!(),
+            " AS stamp FROM bills WHERE tenant_id = wish.tenant AND voided_at IS NULL) AS now,
+             LATERAL (SELECT * FROM bills WHERE tenant_id = wish.tenant AND voided_at IS NULL
+                      ORDER BY year DESC, month DESC, id DESC LIMIT wish.most) AS bill"
         );
-        let tenants = column!(wishes, (tenant, ..) => *tenant);
-        let limits = column!(wishes, (_, limit, _) => *limit);
-        let known = column!(wishes, (.., known) => known.map(|Stamp(known)| known));
-        let told = rows!(db, sqlx::query_as(SQL).bind(tenants).bind(limits).bind(known));
-        Ok(seen(wishes.len(), told).into_iter().flatten().collect())
+        let mut most: HashMap<i64, i64> = HashMap::new();
+        for (tenant, limit) in wishes {
+            let most = most.entry(*tenant).or_insert(*limit);
+            *most = (*limit).max(*most);
+        }
+        let (tenants, limits): (Vec<i64>, Vec<i64>) = most.into_iter().unzip();
+        let rows: Vec<Stamped<bills::Row>> = rows!(db, sqlx::query_as(SQL).bind(tenants).bind(limits));
+        let found = grouped(rows, |stamped| stamped.row.tenant_id);
+        let of = |(tenant, limit): &(i64, i64)| {
+            let rows = found.get(tenant).map(Vec::as_slice).unwrap_or_default();
+            let stamp = rows.first().and_then(|first| first.stamp);
+            let limit = usize::try_from(*limit).unwrap_or_default();
+            (rows.iter().take(limit).map(|stamped| stamped.row.clone()).collect(), stamp)
+        };
+        Ok(wishes.iter().map(of).collect())
     }
 }
 
 impl Batch for PaymentOfInvoice {
-    type Wish = (String, Option<Stamp>);
-    type Answer = Option<Seen<payments::Row>>;
+    type Wish = String;
+    type Answer = Option<(payments::Row, Stamp)>;
 
-    async fn grant(db: &Db, wishes: &[Self::Wish]) -> Result<Vec<Self::Answer>, StoreError> {
+    async fn grant(db: &Db, invoices: &[String]) -> Result<Vec<Self::Answer>, StoreError> {
         const SQL: &str = concat!(
             "SELECT ",
             payments::columns!(),
-            ", wish.place, now.stamp
-             FROM UNNEST($1::text[], $2::bigint[]) WITH ORDINALITY AS wish (name, known, place),
-             LATERAL (SELECT ",
+            ", ",
             version!(),
-            " AS stamp FROM payments WHERE invoice = wish.name) AS now
-             LEFT JOIN LATERAL (
-                 SELECT * FROM payments WHERE invoice = wish.name AND now.stamp IS DISTINCT FROM wish.known
-             ) AS payment ON TRUE"
+            " FROM payments WHERE invoice = ANY($1)"
         );
-        let names = column!(wishes, (name, _) => name.as_str());
-        let known = column!(wishes, (_, known) => known.map(|Stamp(known)| known));
-        Ok(seen(wishes.len(), rows!(db, sqlx::query_as(SQL).bind(names).bind(known))))
+        let rows: Vec<Stamped<payments::Row>> = rows!(db, sqlx::query_as(SQL).bind(invoices));
+        let rows = rows.into_iter().filter_map(|Stamped { row, stamp }| Some((row, stamp?))).collect();
+        Ok(each(invoices, rows, |(row, _)| &row.invoice))
     }
 }

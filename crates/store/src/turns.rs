@@ -4,11 +4,9 @@ use crate::calls::Record;
 use crate::claims::Claiming;
 use crate::creating::Creating;
 use crate::intake::Intake;
-use crate::lookups::{
-    BillOfId, Holding, LiveOfBill, MethodsOffered, PaymentOfId, PaymentOfInvoice, PersonOfId,
-};
+use crate::lookups::{BillOfId, Holding, LiveOfBill, MethodsOffered, PaymentOfId, PersonOfId};
 use crate::moves::Moving;
-use crate::since;
+use crate::since::{BillsOfTenant, PaymentOfInvoice, Stamps};
 use crate::together::Together;
 
 /// The turns of those who use one database.
@@ -21,11 +19,11 @@ pub struct Turns {
     pub(crate) calls: Together<Record>,
     pub(crate) payments: Together<PaymentOfId>,
     pub(crate) invoices: Together<PaymentOfInvoice>,
-    pub(crate) seen: Together<since::PaymentOfInvoice>,
     pub(crate) people: Together<PersonOfId>,
     pub(crate) bill: Together<BillOfId>,
     pub(crate) live: Together<LiveOfBill>,
     pub(crate) leases: Together<Holding>,
-    pub(crate) bills: Together<since::BillsOfTenant>,
+    pub(crate) bills: Together<BillsOfTenant>,
+    pub(crate) stamps: Stamps,
     pub(crate) methods: Together<MethodsOffered>,
 }

@@ -1,11 +1,11 @@
 //! What was read before is told again after each write to it, whoever wrote; and only then, where the database can say so.
 
-use domain::{BillStatus, Failure, Invoice, Payment, State, UserId};
-use store::bills::{self, Bill};
+use domain::{BillStatus, Failure, Invoice, Payment, Period, State, UserId};
+use store::bills::{self, Bill, NewBill};
 use store::since::{self, Since, Stamp};
 use store::{Db, payments};
 
-use crate::support::{House, at_once, execute, person};
+use crate::support::{House, RENT, at, at_once, execute, person, rupiah};
 
 on_both![
     bills_are_told_anew_after_each_write_and_only_then,
@@ -32,7 +32,12 @@ async fn bills_are_told_anew_after_each_write_and_only_then(db: Db) {
     let house = House::open(&db).await;
     let siti = person(&db, "siti@kost.test").await.unwrap();
     let (mut known, mut of_siti) = (None, None);
-    assert_eq!(bills_of(&db, siti, &mut of_siti).await, Some(Vec::new()));
+    for bills in [0, 1] {
+        assert_eq!(bills_of(&db, siti, &mut of_siti).await.unwrap().len(), bills);
+        let period = Period::new(2026, 1).unwrap();
+        let hers = NewBill { tenant_id: siti, room_id: house.room, period, amount: rupiah(RENT) };
+        bills::insert(&db, &hers, at(0)).await.unwrap();
+    }
     let unchanged = async |known: &mut Option<Stamp>| {
         let again = bills_of(&db, house.tenant, known).await;
         assert_eq!(again.is_none(), gives_stamps(&db), "SQLite tells them each time");
