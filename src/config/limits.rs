@@ -64,8 +64,8 @@ pub struct Limits {
     pub waiting_requests: usize,
     /// Streams of events at once; one more is answered with 429.
     pub event_streams: usize,
-    /// How long a process remembers who callers are and which ways to pay there are, in milliseconds; 0: not at all. What
-    /// another process changes counts so much later.
+    /// How long a process remembers who callers are, what their access tokens say and which ways to pay there are, in
+    /// milliseconds; 0: not at all. What another process changes counts so much later.
     pub remembered_ms: u64,
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Written(Bytes);
 
 impl Written {
     pub(super) fn of(value: &impl Serialize) -> Result<Self, Problem> {
-        serde_json::to_vec(value).map(|text| Self(text.into())).map_err(|error| {
+        serde_json::to_vec(value).map(|text| Self(text.into_boxed_slice().into())).map_err(|error| {
             tracing::error!(%error, "an answer cannot be written");
             Problem::Internal
         })

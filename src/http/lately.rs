@@ -47,7 +47,7 @@ impl Lately {
         }
     }
 
-    /// Something may have changed: all is read again.
+    /// Something may have changed: all that the books say is read again.
     pub(super) fn forget(&self) {
         self.people.forget();
         self.addresses.forget();

@@ -94,7 +94,7 @@ pub struct App {
     pub places: Places,
     /// Slows down those who guess.
     pub patience: Patience,
-    /// What was read from the books a moment ago.
+    /// What was read a moment ago.
     pub lately: Lately,
     /// What was answered, and stands as long as the books say so.
     pub unchanged: Unchanged,

@@ -198,7 +198,6 @@ pub(super) async fn admit<W: Future<Output = Response> + Send + 'static>(
             drop(place);
             if changes {
                 app.lately.forget();
-                app.unchanged.forget();
             }
             response
         }

@@ -10,6 +10,7 @@ stories![
     without_the_right_credentials_nothing_is_told,
     an_admin_has_no_bills,
     what_belongs_to_another_tenant_is_not_there,
+    how_a_payment_stands_is_never_old,
     a_front_end_without_a_key_cannot_pay,
     a_wish_that_makes_no_sense_is_refused_with_a_reason,
     paths_and_methods_that_are_not_there_say_so,
@@ -74,13 +75,37 @@ async fn an_admin_has_no_bills(kost: Kost) {
 async fn what_belongs_to_another_tenant_is_not_there(kost: Kost) {
     let (budi, invoice) = kost.paying("Budi", "bca").await;
     let siti = kost.tenant("Siti").await;
-    let shown = kost.get(&siti, &format!("/api/payment/{invoice}")).await;
-    assert_eq!(problem(&shown), (404, "/problems/not-found"));
+    let path = format!("/api/payment/{invoice}");
+    for _ in 0..2 {
+        assert_eq!(kost.get(&budi, "/api/bills").await.body[0]["id"], budi.bill.0);
+        assert_eq!(kost.get(&budi, &path).await.status, StatusCode::OK);
+    }
+    assert_eq!(problem(&kost.get(&siti, &path).await), (404, "/problems/not-found"));
+    assert_eq!(kost.get(&siti, "/api/bills").await.body[0]["id"], siti.bill.0);
     let path = format!("/api/bills/{}/pay", budi.bill);
     let pay = kost.request_of(&siti.email, Method::POST, &path).header("x-api-key", API_KEY);
     let paid = kost.send(pay.json(&json!({ "payment": "bca" }))).await;
     assert_eq!(problem(&paid), (404, "/problems/not-found"));
     assert_eq!(kost.get(&siti, "/api/bills").await.body.as_array().unwrap().len(), 1);
+    kost.close().await;
+}
+
+async fn how_a_payment_stands_is_never_old(kost: Kost) {
+    let (budi, invoice) = kost.paying("Budi", "bca").await;
+    kost.run_jobs().await;
+    let told = async |field: &str, is: Value| {
+        // The second time it may be what was read before.
+        for _ in 0..2 {
+            assert_eq!(kost.get(&budi, &format!("/api/payment/{invoice}")).await.body[field], is);
+        }
+    };
+    told("status", json!("pending")).await;
+    // As another process would, or somebody by hand.
+    kost.execute("UPDATE payments SET expires_at = 1800000000000").await;
+    told("deadline", json!("2027-01-15T08:00:00Z")).await;
+    kost.execute("UPDATE payments SET instruction = NULL").await;
+    told("payment", json!({ "name": "bca", "title": "BCA Virtual Account", "logo": "/logos/bca.svg", "instruction": null }))
+        .await;
     kost.close().await;
 }
 

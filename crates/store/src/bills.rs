@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::audit::{self, By};
 use crate::personal::Columns;
 use crate::rows::in_order;
-use crate::since::{self, Since};
+use crate::since::read_bills;
 use crate::time::{millis, opt_from_millis, opt_millis};
 use crate::{Db, Keys, Page, Refusal, StoreError, Tx, Undone, in_tx, read, write};
 
@@ -127,10 +127,7 @@ pub async fn find(db: &Db, id: BillId) -> Result<Option<Bill>, StoreError> {
 /// # Errors
 /// When the database does.
 pub async fn of_tenant(db: &Db, tenant: UserId, limit: i64) -> Result<Vec<Bill>, StoreError> {
-    match since::bills_of_tenant(db, tenant, limit, None).await? {
-        Since::Read(bills, _) => Ok(bills),
-        Since::Unchanged => Ok(Vec::new()),
-    }
+    Ok(read_bills(db, tenant, limit).await?.0)
 }
 
 /// What a tenant still has to pay, all bills together.

@@ -35,22 +35,33 @@ pub async fn bills_of_tenant(
     limit: i64,
     known: Option<Stamp>,
 ) -> Result<Since<Vec<Bill>>, StoreError> {
+    if let Some(turns) = db.shared()
+        && known.is_some()
+        && turns.stamps.of_bills.ask(db, tenant.0).await? == known
+    {
+        return Ok(Since::Unchanged);
+    }
+    let (bills, stamp) = read_bills(db, tenant, limit).await?;
+    Ok(Since::Read(bills, stamp))
+}
+
+/// The same, of which nothing is known.
+pub(crate) async fn read_bills(
+    db: &Db,
+    tenant: UserId,
+    limit: i64,
+) -> Result<(Vec<Bill>, Option<Stamp>), StoreError> {
     const SQL: &str = bills::select!(
         "WHERE tenant_id = $1 AND voided_at IS NULL ORDER BY year DESC, month DESC, id DESC LIMIT $2"
     );
     let (rows, stamp): (Vec<bills::Row>, _) = match db.shared() {
-        Some(turns) => {
-            if known.is_some() && turns.stamps.of_bills.ask(db, tenant.0).await? == known {
-                return Ok(Since::Unchanged);
-            }
-            turns.bills.ask(db, (tenant.0, limit)).await?
-        }
+        Some(turns) => turns.bills.ask(db, (tenant.0, limit)).await?,
         None => {
             (read!(db, pool => sqlx::query_as(SQL).bind(tenant.0).bind(limit).fetch_all(pool).await?), None)
         }
     };
     let bills: Result<Vec<Bill>, StoreError> = rows.into_iter().map(Bill::try_from).collect();
-    Ok(Since::Read(bills?, stamp))
+    Ok((bills?, stamp))
 }
 
 /// The payment of this invoice.
@@ -74,11 +85,12 @@ pub async fn payment_of_invoice(
     Ok(Some(Since::Read(row.open(db.keys())?, Some(stamp))))
 }
 
-/// A hash of a version of a row: of its id, and of the number of the transaction that wrote it. `xid` becomes a number only by
-/// way of text or of its age, which grows while nobody writes; the age of another makes up for that, and costs less than text.
+/// A hash of a version of a row: of its id, of the number of the transaction that wrote it, and of when the server began, as
+/// another one may give the same numbers anew. `xid` becomes a number only by way of text or of its age, which grows while
+/// nobody writes; the age of another makes up for that, and costs less than text.
 macro_rules! version {
     () => {
-        "hashint8extended(id, (SELECT age(xid '3')::bigint) - age(xmin))"
+        "hashint8extended(id, (SELECT (extract(epoch FROM pg_postmaster_start_time())::bigint << 32) + age(xid '3')) - age(xmin))"
     };
 }
 
@@ -105,7 +117,8 @@ pub(crate) struct BillsOfTenant;
 /// The payment of an invoice, and its stamp.
 pub(crate) struct PaymentOfInvoice;
 
-/// Rows, each with the stamp that stands behind its columns.
+/// A row, with the stamp that stands behind its columns.
+#[derive(Clone)]
 struct Stamped<R> {
     row: R,
     stamp: Option<Stamp>,
@@ -169,12 +182,15 @@ impl Batch for BillsOfTenant {
         }
         let (tenants, limits): (Vec<i64>, Vec<i64>) = most.into_iter().unzip();
         let rows: Vec<Stamped<bills::Row>> = rows!(db, sqlx::query_as(SQL).bind(tenants).bind(limits));
-        let found = grouped(rows, |stamped| stamped.row.tenant_id);
+        let mut found = grouped(rows, |stamped| stamped.row.tenant_id);
+        let is_each_other = found.len() == wishes.len();
         let of = |(tenant, limit): &(i64, i64)| {
-            let rows = found.get(tenant).map(Vec::as_slice).unwrap_or_default();
+            // Nobody else in this turn wants the bills of the same tenant, as is usual.
+            let rows = if is_each_other { found.remove(tenant) } else { found.get(tenant).cloned() };
+            let mut rows = rows.unwrap_or_default();
+            rows.truncate(usize::try_from(*limit).unwrap_or_default());
             let stamp = rows.first().and_then(|first| first.stamp);
-            let limit = usize::try_from(*limit).unwrap_or_default();
-            (rows.iter().take(limit).map(|stamped| stamped.row.clone()).collect(), stamp)
+            (rows.into_iter().map(|stamped| stamped.row).collect(), stamp)
         };
         Ok(wishes.iter().map(of).collect())
     }

@@ -79,5 +79,7 @@ pub(crate) async fn erase(
 ) -> Result<Json<ErasedView>, Problem> {
     let reason = text("reason", &farewell.reason, REASON_CHARS_MAX)?;
     let by = By { actor: &owner.actor(), reason: Some(reason), now: app.clock.now() };
-    Ok(Json(erasure::erase(&app.db, UserId(id), &by).await?.into()))
+    let erased = erasure::erase(&app.db, UserId(id), &by).await?;
+    app.unchanged.forget();
+    Ok(Json(erased.into()))
 }
