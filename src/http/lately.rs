@@ -16,7 +16,7 @@ use store::people::{self, Person};
 use tokio::time::Instant;
 
 use super::body::Written;
-use super::tokens::Said;
+use super::tokens::Claims;
 use super::{App, Problem};
 
 /// Remembered of one kind. What more are asked for is read each time.
@@ -27,7 +27,7 @@ const CHANGE_NOTHING: [&str; 4] = ["/api/bills/", "/api/payment", "/api/midtrans
 /// What was read a moment ago.
 pub struct Lately {
     /// By their hashes: a text that is secret is not looked for by comparing it.
-    tokens: Recent<[u8; 32], Said>,
+    tokens: Recent<[u8; 32], Claims>,
     people: Recent<UserId, Person>,
     addresses: Recent<Email, Person>,
     methods: Recent<(), Arc<Vec<Offered>>>,
@@ -60,8 +60,8 @@ impl App {
     /// Whose access token this is. What a signed text says stays the same; whether it has ended is asked each time.
     pub(super) async fn holder(&self, token: &str) -> Option<UserId> {
         let read = || async { Ok::<_, Infallible>(self.tokens.read(token)) };
-        let Ok(said) = self.lately.tokens.get_or(Sha256::digest(token).into(), read).await;
-        self.tokens.holder(said?)
+        let Ok(claims) = self.lately.tokens.get_or(Sha256::digest(token).into(), read).await;
+        self.tokens.holder(claims?)
     }
 
     /// The person of this row, unless deleted.

@@ -1,5 +1,6 @@
 //! `GET /api/payment/{invoice}`: how a payment stands, and what the payer needs.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use axum::Json;
@@ -63,23 +64,25 @@ pub(super) async fn show(
     Named(invoice): Named,
     wait: Wait,
 ) -> Result<(Applied, Json<PaymentView>), Problem> {
-    let invoice = Invoice::try_from(invoice.as_str()).map_err(|_| Problem::NotFound)?;
-    let payment = app.payment_seen(&invoice).await?.filter(|payment| is_for(payment, &me));
-    let payment = payment.ok_or(Problem::NotFound)?;
+    let payment = for_caller(&me, app.payment_seen(&named(&invoice)?).await?)?;
     poll_on_read(&app, &payment).await;
     let (payment, applied) = app.awaited(&wait, payment).await;
     Ok((applied, Json(view(&app, &payment).await?)))
 }
 
-fn is_for(payment: &Payment, me: &Person) -> bool {
-    me.role == Role::Admin || payment.tenant_id == me.id
+fn named(invoice: &str) -> Result<Invoice, Problem> {
+    Invoice::try_from(invoice).map_err(|_| Problem::NotFound)
+}
+
+/// The payment, when it is the caller's or the caller is an admin.
+fn for_caller<P: Borrow<Payment>>(me: &Person, payment: Option<P>) -> Result<P, Problem> {
+    let mine = |payment: &P| me.role == Role::Admin || payment.borrow().tenant_id == me.id;
+    payment.filter(mine).ok_or(Problem::NotFound)
 }
 
 /// The payment of this invoice, when it is the caller's or the caller is an admin.
 pub(crate) async fn of_caller(app: &App, me: &Person, invoice: &str) -> Result<Payment, Problem> {
-    let invoice = Invoice::try_from(invoice).map_err(|_| Problem::NotFound)?;
-    let payment = payments::find_by_invoice(&app.db, &invoice).await?;
-    payment.filter(|payment| is_for(payment, me)).ok_or(Problem::NotFound)
+    for_caller(me, payments::find_by_invoice(&app.db, &named(invoice)?).await?)
 }
 
 /// Somebody waits for this payment: have the gateway asked, unless that was just done. Answers from our books at once.

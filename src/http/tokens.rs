@@ -23,15 +23,9 @@ pub struct Tokens {
     clock: Clock,
 }
 
-/// What an access token of ours says, whether it has ended or not.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Said {
-    user: UserId,
-    ends: i64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Claims {
+/// What an access token says, whether it has ended or not.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Claims {
     sub: i64,
     iat: i64,
     exp: i64,
@@ -79,14 +73,13 @@ impl Tokens {
     }
 
     /// What this access token says; `None` when it is not ours.
-    pub(super) fn read(&self, token: &str) -> Option<Said> {
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.read, &self.rules).ok()?.claims;
-        Some(Said { user: UserId(claims.sub), ends: claims.exp })
+    pub(super) fn read(&self, token: &str) -> Option<Claims> {
+        Some(jsonwebtoken::decode::<Claims>(token, &self.read, &self.rules).ok()?.claims)
     }
 
     /// Whose access token it is that says this; `None` when it has ended.
-    pub(super) fn holder(&self, said: Said) -> Option<UserId> {
-        (self.clock.now().timestamp() < said.ends).then_some(said.user)
+    pub(super) fn holder(&self, claims: Claims) -> Option<UserId> {
+        (self.clock.now().timestamp() < claims.exp).then_some(UserId(claims.sub))
     }
 
     /// Draws a refresh token.

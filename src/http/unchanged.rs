@@ -36,8 +36,8 @@ impl Default for Unchanged {
 impl Unchanged {
     /// Nothing of it is kept any more, nor what is being read at this moment.
     pub(super) fn forget(&self) {
-        forget(&self.bills.held, None);
-        forget(&self.payments.held, None);
+        self.bills.forget();
+        self.payments.forget();
     }
 }
 
@@ -94,6 +94,14 @@ struct Held<K, V> {
     bytes: usize,
 }
 
+impl<K, V> Held<K, V> {
+    fn forget(&mut self) {
+        self.age += 1;
+        self.bytes = 0;
+        self.things = HashMap::new();
+    }
+}
+
 impl<K: Eq + Hash + Send + 'static, V: Clone + Send + 'static> Kept<K, V> {
     fn new(room: usize, lasts: Duration) -> Self {
         let held = Held { age: 0, things: HashMap::new(), bytes: 0 };
@@ -119,34 +127,31 @@ impl<K: Eq + Hash + Send + 'static, V: Clone + Send + 'static> Kept<K, V> {
         let bytes = bytes + ENTRY_BYTES;
         let Some(stamp) = stamp.filter(|_| bytes <= self.room) else { return };
         if held.bytes + bytes > self.room {
-            drop(held);
-            forget(&self.held, Some(age));
-            held = locked(&self.held);
+            held.forget();
         }
         if held.things.is_empty() {
             let (held, age, lasts) = (Arc::downgrade(&self.held), held.age, self.lasts);
             tokio::spawn(async move {
                 tokio::time::sleep(lasts).await;
                 if let Some(held) = held.upgrade() {
-                    forget(&held, Some(age));
+                    forget_of(&held, age);
                 }
             });
         }
         held.bytes += bytes;
         held.things.insert(key, (stamp, thing, bytes));
     }
+
+    fn forget(&self) {
+        locked(&self.held).forget();
+    }
 }
 
-/// Forgets all, or all of one age.
-fn forget<K, V>(held: &Mutex<Held<K, V>>, of: Option<u64>) {
+/// Forgets what is of that age.
+fn forget_of<K, V>(held: &Mutex<Held<K, V>>, age: u64) {
     let mut held = locked(held);
-    if of.is_none_or(|age| held.age == age) {
-        held.age += 1;
-        held.bytes = 0;
-        let things = std::mem::take(&mut held.things);
-        // Others need not wait until they are dropped.
-        drop(held);
-        drop(things);
+    if held.age == age {
+        held.forget();
     }
 }
 
@@ -199,11 +204,11 @@ mod tests {
     async fn what_was_read_before_all_was_forgotten_is_not_kept_after_it() {
         let kept = Kept::new(1_000, HOUR);
         let (age, _) = kept.of(&1);
-        forget(&kept.held, None);
+        kept.forget();
         kept.keep(1, (age, Some(Stamp(7))), (7, 10));
         assert_eq!(thing(&kept, 1), None);
         keep(&kept, 1, 8, 200);
-        forget(&kept.held, Some(age));
+        forget_of(&kept.held, age);
         assert_eq!(thing(&kept, 1), Some(8), "it is of another age");
     }
 

@@ -57,13 +57,14 @@ pub(crate) fn each<K: Eq + Hash, R: Clone>(
     answers
 }
 
-/// The rows of each key, in their order.
-pub(crate) fn grouped<R>(rows: Vec<R>, key: impl Fn(&R) -> i64) -> HashMap<i64, Vec<R>> {
+/// For each key that was asked for, the rows that have it, in their order.
+pub(crate) fn grouped<R: Clone>(keys: &[i64], rows: Vec<R>, key: impl Fn(&R) -> i64) -> Vec<Vec<R>> {
     let mut found: HashMap<i64, Vec<R>> = HashMap::new();
     for row in rows {
         found.entry(key(&row)).or_default().push(row);
     }
-    found
+    let groups = each(keys, found.into_iter().collect(), |(key, _)| key);
+    groups.into_iter().map(|group| group.map(|(_, rows)| rows).unwrap_or_default()).collect()
 }
 
 impl Batch for PaymentOfId {
@@ -108,8 +109,7 @@ impl Batch for LiveOfBill {
             "WHERE bill_id = ANY($1) AND state || '' IN ('created', 'asked', 'pending', 'review') ORDER BY id"
         );
         let rows: Vec<payments::Row> = rows!(db, sqlx::query_as(SQL).bind(bills));
-        let found = grouped(rows, |row| row.bill_id);
-        Ok(bills.iter().map(|bill| found.get(bill).cloned().unwrap_or_default()).collect())
+        Ok(grouped(bills, rows, |row| row.bill_id))
     }
 }
 

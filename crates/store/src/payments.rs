@@ -145,7 +145,7 @@ pub async fn find(db: &Db, id: PaymentId) -> Result<Option<Payment>, StoreError>
 pub async fn find_by_invoice(db: &Db, invoice: &Invoice) -> Result<Option<Payment>, StoreError> {
     const SQL: &str = select!("WHERE invoice = $1");
     let row: Option<Row> = match db.shared() {
-        Some(turns) => turns.invoices.ask(db, invoice.as_str().to_owned()).await?.map(|(row, _)| row),
+        Some(turns) => turns.invoices.ask(db, invoice.as_str().to_owned()).await?.map(|stamped| stamped.row),
         None => read!(db, pool => sqlx::query_as(SQL).bind(invoice.as_str()).fetch_optional(pool).await?),
     };
     row.map(|row| row.open(db.keys())).transpose()

@@ -1,6 +1,7 @@
 //! Rows that were read before: they are told again only when somebody has written to them since (ADR 28).
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use domain::{Invoice, Payment, UserId};
 use sqlx::postgres::PgRow;
@@ -9,7 +10,7 @@ use sqlx::{FromRow, Row as _};
 use crate::bills::{self, Bill};
 use crate::lookups::{each, grouped, rows};
 use crate::together::{Batch, Together};
-use crate::tx::on_server;
+use crate::tx::{column, on_server};
 use crate::{Db, StoreError, payments, read};
 
 /// Says in what state rows are: whatever is written to one of them changes it.
@@ -81,7 +82,9 @@ pub async fn payment_of_invoice(
     if known.is_some() && turns.stamps.of_payment.ask(db, name.to_owned()).await? == known {
         return Ok(Some(Since::Unchanged));
     }
-    let Some((row, stamp)) = turns.invoices.ask(db, name.to_owned()).await? else { return Ok(None) };
+    let Some(Stamped { row, stamp }) = turns.invoices.ask(db, name.to_owned()).await? else {
+        return Ok(None);
+    };
     Ok(Some(Since::Read(row.open(db.keys())?, Some(stamp))))
 }
 
@@ -119,16 +122,21 @@ pub(crate) struct PaymentOfInvoice;
 
 /// A row, with the stamp that stands behind its columns.
 #[derive(Clone)]
-struct Stamped<R> {
-    row: R,
-    stamp: Option<Stamp>,
+pub(crate) struct Stamped<R> {
+    pub(crate) row: R,
+    stamp: Stamp,
 }
 
 impl<'r, R: FromRow<'r, PgRow>> FromRow<'r, PgRow> for Stamped<R> {
     fn from_row(row: &'r PgRow) -> sqlx::Result<Self> {
-        let stamp: Option<i64> = row.try_get(row.len() - 1)?;
-        Ok(Self { row: R::from_row(row)?, stamp: stamp.map(Stamp) })
+        Ok(Self { row: R::from_row(row)?, stamp: Stamp(row.try_get(row.len() - 1)?) })
     }
+}
+
+/// For each key that was asked for, its stamp.
+fn stamps<K: Eq + Hash + Clone>(keys: &[K], rows: Vec<(K, i64)>) -> Vec<Option<Stamp>> {
+    let found = each(keys, rows, |(key, _)| key);
+    found.into_iter().map(|row| row.map(|(_, stamp)| Stamp(stamp))).collect()
 }
 
 impl Batch for StampOfBills {
@@ -141,9 +149,7 @@ impl Batch for StampOfBills {
             bills_stamp!(),
             " FROM bills WHERE tenant_id = ANY($1) AND voided_at IS NULL GROUP BY tenant_id"
         );
-        let stamps: Vec<(i64, i64)> = rows!(db, sqlx::query_as(SQL).bind(tenants));
-        let stamps: HashMap<i64, i64> = stamps.into_iter().collect();
-        Ok(tenants.iter().map(|tenant| stamps.get(tenant).copied().map(Stamp)).collect())
+        Ok(stamps(tenants, rows!(db, sqlx::query_as(SQL).bind(tenants))))
     }
 }
 
@@ -153,9 +159,7 @@ impl Batch for StampOfPayment {
 
     async fn grant(db: &Db, invoices: &[String]) -> Result<Vec<Self::Answer>, StoreError> {
         const SQL: &str = concat!("SELECT invoice, ", version!(), " FROM payments WHERE invoice = ANY($1)");
-        let stamps: Vec<(String, i64)> = rows!(db, sqlx::query_as(SQL).bind(invoices));
-        let stamps: HashMap<String, i64> = stamps.into_iter().collect();
-        Ok(invoices.iter().map(|invoice| stamps.get(invoice).copied().map(Stamp)).collect())
+        Ok(stamps(invoices, rows!(db, sqlx::query_as(SQL).bind(invoices))))
     }
 }
 
@@ -182,23 +186,20 @@ impl Batch for BillsOfTenant {
         }
         let (tenants, limits): (Vec<i64>, Vec<i64>) = most.into_iter().unzip();
         let rows: Vec<Stamped<bills::Row>> = rows!(db, sqlx::query_as(SQL).bind(tenants).bind(limits));
-        let mut found = grouped(rows, |stamped| stamped.row.tenant_id);
-        let is_each_other = found.len() == wishes.len();
-        let of = |(tenant, limit): &(i64, i64)| {
-            // Nobody else in this turn wants the bills of the same tenant, as is usual.
-            let rows = if is_each_other { found.remove(tenant) } else { found.get(tenant).cloned() };
-            let mut rows = rows.unwrap_or_default();
+        let wanted = column!(wishes, (tenant, _) => *tenant);
+        let found = grouped(&wanted, rows, |stamped| stamped.row.tenant_id);
+        let of = |((_, limit), mut rows): (&(i64, i64), Vec<Stamped<bills::Row>>)| {
             rows.truncate(usize::try_from(*limit).unwrap_or_default());
-            let stamp = rows.first().and_then(|first| first.stamp);
+            let stamp = rows.first().map(|first| first.stamp);
             (rows.into_iter().map(|stamped| stamped.row).collect(), stamp)
         };
-        Ok(wishes.iter().map(of).collect())
+        Ok(wishes.iter().zip(found).map(of).collect())
     }
 }
 
 impl Batch for PaymentOfInvoice {
     type Wish = String;
-    type Answer = Option<(payments::Row, Stamp)>;
+    type Answer = Option<Stamped<payments::Row>>;
 
     async fn grant(db: &Db, invoices: &[String]) -> Result<Vec<Self::Answer>, StoreError> {
         const SQL: &str = concat!(
@@ -209,7 +210,6 @@ impl Batch for PaymentOfInvoice {
             " FROM payments WHERE invoice = ANY($1)"
         );
         let rows: Vec<Stamped<payments::Row>> = rows!(db, sqlx::query_as(SQL).bind(invoices));
-        let rows = rows.into_iter().filter_map(|Stamped { row, stamp }| Some((row, stamp?))).collect();
-        Ok(each(invoices, rows, |(row, _)| &row.invoice))
+        Ok(each(invoices, rows, |stamped| &stamped.row.invoice))
     }
 }
